@@ -1,0 +1,1 @@
+//! Drawing diagnostics: as rustc draws them, and as JSON.
