@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Timestamp;
+use crate::ids::Digest;
 use crate::value::SharedJson;
 
 /// Which trigger of a workflow an event came through: `webhook`, or `webhook[1]` for the second of
@@ -50,4 +52,17 @@ pub struct Identity {
     pub key: String,
     /// How long it is remembered; none: for ever.
     pub keep: Option<std::time::Duration>,
+}
+
+/// A version of a file that a trigger has dealt with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenFile {
+    /// The path below the workspace; its bytes, as it need not be UTF-8.
+    pub path: Vec<u8>,
+    /// The digest of its content.
+    pub content: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// When it was last changed, to the nanosecond, as the file system says.
+    pub modified: Timestamp,
 }

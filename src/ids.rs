@@ -161,8 +161,10 @@ impl StepPath {
         Self(format!("{}[{index}]", self.0).into())
     }
 
-    /// The branch of this name of the step at this place (an error handler, say), as `step!branch`.
+    /// The branch of this name of the step at this place (an error handler, a case), as `step!branch`.
+    /// What a header or a path could not hold is percent-encoded, as the name may be anything.
     pub fn branch(&self, name: &str) -> Self {
+        let name = percent_encoding::utf8_percent_encode(name, BRANCH);
         Self(format!("{}!{name}", self.0).into())
     }
 
@@ -171,6 +173,10 @@ impl StepPath {
         &self.0
     }
 }
+
+/// What stands in a branch's name as it is, beside letters and digits.
+const BRANCH: &percent_encoding::AsciiSet =
+    &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
 impl From<&str> for StepPath {
     fn from(text: &str) -> Self {
@@ -199,6 +205,7 @@ mod tests {
         let path = StepPath::root().step("each").pass(3).step("up");
         assert_eq!(path.as_str(), "each[3]/up");
         assert_eq!(path.branch("on_error").step("tell").as_str(), "each[3]/up!on_error/tell");
+        assert_eq!(path.branch("été/b c").as_str(), "each[3]/up!%C3%A9t%C3%A9%2Fb%20c");
     }
 
     #[test]

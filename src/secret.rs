@@ -4,12 +4,14 @@
 //! process; only the HTTP client, the process launcher and the plugin host [`fill`](Secrets::fill)
 //! it, at the last moment. Data cannot forge a placeholder, as it cannot know the mark.
 //! [`redact`](Secrets::redact) takes every known value, in the encodings in which it could travel,
-//! out of a text that is about to be kept or shown.
+//! out of a text that is about to be kept or shown. [`Known`] is what a process redacts with.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
+use arc_swap::ArcSwap;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 
@@ -51,6 +53,12 @@ pub fn has_placeholder(text: &str) -> bool {
     text.contains(MARK.as_str())
 }
 
+/// The name in the first placeholder of a text.
+pub fn first_name(text: &str) -> Option<&str> {
+    let (_, named) = text.split_once(MARK.as_str())?;
+    named.split_once(END).map(|(name, _)| name)
+}
+
 /// A secret that is needed and not set.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the secret `{0}` is not set: put it in the environment or in `.env`")]
@@ -73,9 +81,27 @@ impl Secrets {
             .filter(|(_, secret)| secret.expose().chars().count() >= 4)
             .flat_map(|(name, secret)| encodings(secret.expose()).map(move |text| (text, name.clone())))
             .collect();
-        spellings.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.cmp(b)));
-        spellings.dedup();
+        sort(&mut spellings);
         Self { by_name: Arc::new(by_name), spellings: Arc::new(spellings) }
+    }
+
+    /// Both together, to redact with. A name in both has the newer value, and the older one is
+    /// redacted all the same: a run may still be using it.
+    #[must_use]
+    pub fn union(&self, newer: &Self) -> Self {
+        let mut by_name = BTreeMap::clone(&self.by_name);
+        by_name.extend(newer.by_name.iter().map(|(name, secret)| (name.clone(), secret.clone())));
+        let mut spellings: Vec<_> = self.spellings.iter().chain(newer.spellings.iter()).cloned().collect();
+        sort(&mut spellings);
+        Self { by_name: Arc::new(by_name), spellings: Arc::new(spellings) }
+    }
+
+    /// Whether all that the other redacts is redacted by these too.
+    fn covers(&self, other: &Self) -> bool {
+        other
+            .spellings
+            .iter()
+            .all(|spelling| self.spellings.binary_search_by(|own| order(own, spelling)).is_ok())
     }
 
     /// The secret of this name, if it is set.
@@ -93,6 +119,14 @@ impl Secrets {
     /// # Errors
     /// When a placeholder's secret is not set.
     pub fn fill(&self, text: &str) -> Result<String, MissingSecret> {
+        self.fill_with(text, str::to_owned)
+    }
+
+    /// [`fill`](Self::fill) with each value encoded for the place where it stands, a URL say.
+    ///
+    /// # Errors
+    /// When a placeholder's secret is not set.
+    pub fn fill_with(&self, text: &str, encode: impl Fn(&str) -> String) -> Result<String, MissingSecret> {
         let mut filled = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(at) = rest.find(MARK.as_str()) {
@@ -100,7 +134,7 @@ impl Secrets {
             let named = &rest[at + MARK.len()..];
             let (name, tail) = named.split_once(END).unwrap_or((named, ""));
             let secret = self.get(name).ok_or_else(|| MissingSecret(name.to_owned()))?;
-            filled.push_str(secret.expose());
+            filled.push_str(&encode(secret.expose()));
             rest = tail;
         }
         filled.push_str(rest);
@@ -125,6 +159,22 @@ impl Secrets {
         clean
     }
 
+    /// Whether a known value or a placeholder stands anywhere in a JSON value.
+    pub fn stand_in(&self, value: &serde_json::Value) -> bool {
+        let in_text = |text: &str| {
+            has_placeholder(text)
+                || self.spellings.iter().any(|(spelling, _)| text.contains(spelling.as_str()))
+        };
+        match value {
+            serde_json::Value::String(text) => in_text(text),
+            serde_json::Value::Array(items) => items.iter().any(|item| self.stand_in(item)),
+            serde_json::Value::Object(fields) => {
+                fields.iter().any(|(key, field)| in_text(key) || self.stand_in(field))
+            }
+            _ => false,
+        }
+    }
+
     /// [`redact`](Self::redact) on every string of a JSON value, its keys included.
     pub fn redact_json(&self, value: &mut serde_json::Value) {
         match value {
@@ -141,9 +191,46 @@ impl Secrets {
     }
 }
 
+impl PartialEq for Secrets {
+    fn eq(&self, other: &Self) -> bool {
+        self.by_name == other.by_name
+    }
+}
+
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.by_name.keys()).finish()
+    }
+}
+
+/// Longest first, so that no value is left half redacted by a shorter one within it.
+fn order(a: &(String, String), b: &(String, String)) -> Ordering {
+    b.0.len().cmp(&a.0.len()).then_with(|| a.cmp(b))
+}
+
+fn sort(spellings: &mut Vec<(String, String)>) {
+    spellings.sort_by(order);
+    spellings.dedup();
+}
+
+/// Every secret that this process has had in use: what is taken out of all that it keeps or shows.
+///
+/// It only grows. A secret that no file names any more may still be in the hands of a run, or of the
+/// last good version of a file that was broken since.
+#[derive(Debug, Default)]
+pub struct Known(ArcSwap<Secrets>);
+
+impl Known {
+    /// Redacts these too from now on.
+    pub fn learn(&self, secrets: &Secrets) {
+        if !self.0.load().covers(secrets) {
+            self.0.rcu(|known| known.union(secrets));
+        }
+    }
+
+    /// All that is known now.
+    pub fn load(&self) -> Arc<Secrets> {
+        self.0.load_full()
     }
 }
 
@@ -185,6 +272,8 @@ mod tests {
         assert!(has_placeholder(&text) && !text.contains("s3cr3t"));
         assert_eq!(secrets().fill(&text).unwrap(), "Bearer s3cr3t/v&lue\"x!");
         assert_eq!(secrets().fill("⟦secret:guess:KEY⟧").unwrap(), "⟦secret:guess:KEY⟧");
+        assert_eq!(first_name(&text), Some("KEY"));
+        assert_eq!(secrets().fill_with(&text, |value| value.len().to_string()).unwrap(), "Bearer 14!");
         assert_eq!(secrets().fill(&placeholder("NONE")), Err(MissingSecret("NONE".into())));
     }
 
@@ -196,6 +285,21 @@ mod tests {
         }
         assert_eq!(secrets.redact(&placeholder("KEY")), "[secret KEY]");
         assert_eq!(secrets.redact("1 of 1"), "1 of 1");
+    }
+
+    #[test]
+    fn what_was_known_once_is_redacted_for_ever() {
+        let of = |name: &str, value: &str| Secrets::new([(name.to_owned(), Secret::new(value))].into());
+        let known = Known::default();
+        for secrets in
+            [of("KEY", "old value"), of("KEY", "new value"), of("OTHER", "new"), Secrets::default()]
+        {
+            known.learn(&secrets);
+        }
+        let known = known.load();
+        assert_eq!(known.redact("old value, new value"), "[secret KEY], [secret KEY]");
+        assert_eq!(known.get("KEY").unwrap().expose(), "new value");
+        assert!(known.covers(&of("KEY", "old value")) && !known.covers(&of("KEY", "third value")));
     }
 
     #[test]

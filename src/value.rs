@@ -36,6 +36,15 @@ pub const INLINE_LIMIT: usize = 64 * 1024;
 /// The largest value a step may give, in bytes of JSON text.
 pub const VALUE_LIMIT: usize = 16 * 1024 * 1024;
 
+/// Whether lists and maps are nested in a value at most `limit` deep.
+pub fn fits_depth(value: &Json, limit: usize) -> bool {
+    match value {
+        Json::Array(items) => limit > 0 && items.iter().all(|item| fits_depth(item, limit - 1)),
+        Json::Object(fields) => limit > 0 && fields.values().all(|field| fits_depth(field, limit - 1)),
+        _ => true,
+    }
+}
+
 /// Tokens of model calls, summed over attempts, re-asks and fallbacks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
@@ -56,11 +65,11 @@ pub struct Usage {
 
 impl std::ops::AddAssign for Usage {
     fn add_assign(&mut self, other: Self) {
-        self.input_tokens += other.input_tokens;
-        self.cached_tokens += other.cached_tokens;
-        self.output_tokens += other.output_tokens;
-        self.reasoning_tokens += other.reasoning_tokens;
-        self.estimated |= other.estimated;
+        self.input_tokens = self.input_tokens.saturating_add(other.input_tokens);
+        self.cached_tokens = self.cached_tokens.saturating_add(other.cached_tokens);
+        self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
+        self.reasoning_tokens = self.reasoning_tokens.saturating_add(other.reasoning_tokens);
+        self.estimated = self.estimated || other.estimated;
     }
 }
 

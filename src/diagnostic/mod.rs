@@ -2,19 +2,32 @@
 //!
 //! A [`Diagnostic`] knows its place as byte offsets into a file of a [`SourceMap`]; drawing it as
 //! rustc draws it, or as JSON, is the business of [`render`]. Nothing here decides what is wrong.
+//! A file tells at most [`FILE_LIMIT`] errors and as many warnings, so that no file can make a
+//! report without end.
+//!
+//! Code raised here: `too-many-errors`.
 
 pub mod render;
 mod suggest;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 pub use suggest::{did_you_mean, nearest};
 
 /// One file of a [`SourceMap`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(pub u32);
+
+impl FileId {
+    /// The configuration that nobody wrote: where built-in values and missing files have their place.
+    pub const NOT_WRITTEN: Self = Self(u32::MAX);
+}
+
+/// What [`FileId::NOT_WRITTEN`] stands for.
+static NOT_WRITTEN: LazyLock<SourceFile> = LazyLock::new(|| SourceFile::new("howdah.yaml", ""));
 
 /// A range of bytes in a file.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,6 +122,20 @@ impl SourceFile {
         Self { path: path.into(), text, lines }
     }
 
+    /// A line's text without its end; lines count from 1, and one that is not there is empty.
+    pub fn line(&self, number: usize) -> &str {
+        let end = self.lines.get(number).map_or(self.text.len(), |end| *end as usize);
+        let line = self.text.get(self.line_start(number)..end).unwrap_or_default();
+        let line = line.strip_suffix('\n').unwrap_or(line);
+        line.strip_suffix('\r').unwrap_or(line)
+    }
+
+    /// The first byte of a line; lines count from 1, and one that is not there begins at the end.
+    pub fn line_start(&self, number: usize) -> usize {
+        let index = number.saturating_sub(1);
+        self.lines.get(index).map_or(self.text.len(), |start| *start as usize)
+    }
+
     /// Where a byte stands; one past the end stands at the end, one inside a character before it.
     pub fn position(&self, offset: u32) -> Position {
         let line = self.lines.partition_point(|start| *start <= offset).max(1);
@@ -135,9 +162,9 @@ impl SourceMap {
         FileId(u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX))
     }
 
-    /// The file of this id, which this map gave out.
+    /// The file of this id; an empty one for an id that this map did not give out.
     pub fn file(&self, id: FileId) -> &SourceFile {
-        &self.files[id.0 as usize]
+        self.files.get(id.0 as usize).unwrap_or(&NOT_WRITTEN)
     }
 
     /// All files with their ids.
@@ -258,10 +285,16 @@ impl Diagnostic {
     }
 }
 
+/// How many errors, and how many warnings, are kept of one file.
+pub const FILE_LIMIT: usize = 100;
+
 /// Everything found so far; the stages of the compiler add to it and go on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
+    /// Which errors of the list stand at a place.
+    errors: HashMap<Span, Vec<usize>>,
+    counts: HashMap<(FileId, Severity), usize>,
 }
 
 impl Diagnostics {
@@ -270,12 +303,37 @@ impl Diagnostics {
         Self::default()
     }
 
-    /// Adds a finding. A second error at the same place is dropped: one mistake, one message.
+    /// Adds a finding, with two exceptions. An error of another kind than the first one at the same
+    /// place is a consequence of it, and is dropped like an exact repetition: one mistake, one
+    /// message. What a file has beyond [`FILE_LIMIT`] is dropped too, and said so once.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        let told = |other: &Diagnostic| other.is_error() && other.primary.span == diagnostic.primary.span;
-        if !(diagnostic.is_error() && self.list.iter().any(told)) {
-            self.list.push(diagnostic);
+        let span = diagnostic.primary.span;
+        if diagnostic.is_error() && self.is_told(&diagnostic) {
+            return;
         }
+        let count = self.counts.entry((span.file, diagnostic.severity)).or_default();
+        *count += 1;
+        if *count > FILE_LIMIT + 1 {
+            return;
+        }
+        let beyond = *count > FILE_LIMIT;
+        if diagnostic.is_error() {
+            self.errors.entry(span).or_default().push(self.list.len());
+        }
+        self.list.push(if beyond { too_many(&diagnostic) } else { diagnostic });
+    }
+
+    /// Whether further errors of this file would be dropped, so that there is no use in looking for them.
+    pub fn is_full(&self, file: FileId) -> bool {
+        self.counts.get(&(file, Severity::Error)).is_some_and(|count| *count > FILE_LIMIT)
+    }
+
+    fn is_told(&self, diagnostic: &Diagnostic) -> bool {
+        let here = self.errors.get(&diagnostic.primary.span);
+        here.into_iter()
+            .flatten()
+            .filter_map(|index| self.list.get(*index))
+            .any(|other| other.code != diagnostic.code || other.message == diagnostic.message)
     }
 
     /// Adds all findings of another stage.
@@ -311,5 +369,90 @@ impl IntoIterator for Diagnostics {
 
     fn into_iter(self) -> Self::IntoIter {
         self.list.into_iter()
+    }
+}
+
+/// A name or value from a file as it may stand in a message: in backticks, on one line, cut after
+/// sixty characters.
+pub fn quoted(text: &str) -> String {
+    const LONGEST: usize = 60;
+    let mut shown = String::from("`");
+    for (index, char) in text.chars().enumerate() {
+        match char {
+            _ if index == LONGEST => {
+                shown.push('…');
+                break;
+            }
+            '`' => shown.push('\''),
+            char if char.is_control() => shown.extend(char.escape_debug()),
+            char => shown.push(char),
+        }
+    }
+    shown.push('`');
+    shown
+}
+
+fn too_many(last: &Diagnostic) -> Diagnostic {
+    let message =
+        format!("more than {FILE_LIMIT} {}s in this file; the rest is left out", last.severity.as_str());
+    Diagnostic { severity: last.severity, ..Diagnostic::error("too-many-errors", last.primary.span, message) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn span(start: usize) -> Span {
+        Span::new(FileId(0), start, start + 1)
+    }
+
+    fn messages(found: &Diagnostics) -> Vec<&str> {
+        found.iter().map(|diagnostic| &*diagnostic.message).collect()
+    }
+
+    #[test]
+    fn what_nobody_wrote_has_a_place_too() {
+        let nowhere = Span::new(FileId::NOT_WRITTEN, 0, 0);
+        let map = SourceMap::default();
+        assert_eq!((map.file(nowhere.file).path.to_str(), map.text(nowhere)), (Some("howdah.yaml"), ""));
+    }
+
+    #[test]
+    fn one_mistake_has_one_message() {
+        let mut found = Diagnostics::new();
+        found.push(Diagnostic::error("missing-key", span(0), "no `path`"));
+        found.push(Diagnostic::error("missing-key", span(0), "no `path`"));
+        found.push(Diagnostic::error("missing-key", span(0), "no `auth`"));
+        found.push(Diagnostic::error("wrong-type", span(0), "a consequence"));
+        found.push(Diagnostic::warning("unused", span(0), "a warning"));
+        assert_eq!(messages(&found), ["no `path`", "no `auth`", "a warning"]);
+    }
+
+    #[test]
+    fn a_file_cannot_fill_the_list() {
+        let mut found = Diagnostics::new();
+        for index in 0..10_000 {
+            found.push(Diagnostic::warning("unused", span(index), "unused"));
+            found.push(Diagnostic::error("unknown-key", span(index), "unknown"));
+        }
+        found.push(Diagnostic::error("unknown-key", Span::new(FileId(1), 0, 1), "another file"));
+        assert_eq!(found.iter().count(), 2 * (FILE_LIMIT + 1) + 1);
+        assert!(found.is_full(FileId(0)) && !found.is_full(FileId(1)));
+        let told: Vec<_> =
+            messages(&found).into_iter().filter(|message| message.starts_with("more")).collect();
+        assert_eq!(
+            told,
+            [
+                "more than 100 warnings in this file; the rest is left out",
+                "more than 100 errors in this file; the rest is left out"
+            ]
+        );
+    }
+
+    #[test]
+    fn names_in_messages_are_short_and_tame() {
+        assert_eq!(quoted("model"), "`model`");
+        assert_eq!(quoted("a\u{1b}[31m\n`b"), "`a\\u{1b}[31m\\n'b`");
+        assert_eq!(quoted(&"x".repeat(100)), format!("`{}…`", "x".repeat(60)));
     }
 }

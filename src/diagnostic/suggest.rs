@@ -1,11 +1,20 @@
 //! Near misses: which known name somebody probably meant.
 
+/// No name of ours is longer (in characters); comparing longer ones would only cost time.
+const LONGEST: usize = 100;
+
 /// The known name nearest to what was written, if one is near enough to be worth offering.
 pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let reach = (written.chars().count() / 3).clamp(1, 3);
+    let length = written.chars().count();
+    if length > LONGEST {
+        return None;
+    }
+    let reach = (length / 3).clamp(1, 3);
+    let written = written.to_lowercase();
     known
         .into_iter()
-        .map(|name| (distance(&written.to_lowercase(), &name.to_lowercase()), name))
+        .filter(|name| name.chars().count().abs_diff(length) <= reach)
+        .map(|name| (distance(&written, &name.to_lowercase()), name))
         .filter(|(distance, _)| *distance <= reach)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
@@ -51,6 +60,7 @@ mod tests {
         assert_eq!(nearest("modle", ["model", "mode"]), Some("model"));
         assert_eq!(nearest("Prompt", ["prompt"]), Some("prompt"));
         assert_eq!(nearest("queue", ["model"]), None);
+        assert_eq!(nearest(&"x".repeat(1 << 20), ["model"]), None);
     }
 
     #[test]
