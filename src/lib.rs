@@ -66,6 +66,7 @@ pub mod value;
 
 // Text to plan.
 pub mod syntax;
+pub mod template;
 
 // The contract and the kinds.
 

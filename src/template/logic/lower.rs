@@ -1,0 +1,441 @@
+//! Makes terms of the library's tree.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use cel::Program;
+use cel::common::ast::{
+    CallExpr, ComprehensionExpr, EntryExpr, Expr as Node, IdedEntryExpr, IdedExpr, ListExpr, LiteralValue,
+    SourceInfo, operators,
+};
+use regex::RegexBuilder;
+
+use crate::diagnostic::nearest;
+use crate::template::TemplateError;
+use crate::template::functions::{self, Body, FUNCTIONS, STANDARD};
+use crate::template::reference::{Need, Reference, Segment, path_text};
+use crate::template::term::{
+    Arithmetic, Comparison, Comprehension, ComprehensionKind, Logic, Path, Root, TERM_DEPTH, Term,
+};
+use crate::value::Json;
+
+use super::guard::{limit, syntax};
+
+/// How deep comprehensions may nest.
+const COMPREHENSION_DEPTH: usize = 2;
+
+/// How large a compiled pattern may be, in bytes.
+const PATTERN_SIZE: usize = 256 * 1024;
+
+type Result<T> = std::result::Result<T, TemplateError>;
+
+/// Reads a text that the guard has let pass.
+pub(super) fn compile(text: &str) -> std::result::Result<(Term, Vec<Reference>), Vec<TemplateError>> {
+    let program = Program::compile(text).map_err(|errors| parse_errors(text, &errors))?;
+    let mut lowering = Lowering {
+        text,
+        source: program.source_info(),
+        variables: Vec::new(),
+        references: Vec::new(),
+        need: Need::Required,
+        comprehensions: 0,
+    };
+    match lowering.term(program.expression(), 0) {
+        Ok(term) => Ok((term, lowering.references)),
+        Err(error) => Err(vec![error]),
+    }
+}
+
+/// The library's first error, with its place; those after it are mostly its consequences.
+fn parse_errors(text: &str, errors: &cel::ParseErrors) -> Vec<TemplateError> {
+    let Some(error) = errors.errors.first() else {
+        return vec![syntax(0..text.len(), "this is not an expression")];
+    };
+    let (line, column) =
+        (usize::try_from(error.pos.0).unwrap_or(1), usize::try_from(error.pos.1).unwrap_or(1));
+    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let rest = text.get(start..).unwrap_or_default();
+    let at =
+        start + rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.trim_end().len(), |(at, _)| at);
+    let end = at + text.get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+    let message =
+        error.msg.trim_start_matches("Syntax error: ").replace("'<EOF>'", "the end").replace('\'', "`");
+    let message = message.split(" expecting {").next().unwrap_or_default().to_owned();
+    vec![syntax(at..end, format!("this is not an expression: {message}"))]
+}
+
+struct Lowering<'t> {
+    text: &'t str,
+    source: &'t SourceInfo,
+    /// The variables of comprehensions, outermost first, and where their values come from.
+    variables: Vec<(String, Option<Vec<Segment>>)>,
+    references: Vec<Reference>,
+    need: Need,
+    comprehensions: usize,
+}
+
+impl Lowering<'_> {
+    fn range(&self, id: u64) -> Range<usize> {
+        let whole = 0..self.text.len();
+        let Some((start, stop)) = self.source.offset_for(id) else { return whole };
+        let (start, last) = (start as usize, stop as usize);
+        let (start, end) = (self.text.floor_char_boundary(start), self.text.ceil_char_boundary(last + 1));
+        if start < end { start..end } else { whole }
+    }
+
+    /// The name of the function that a call begins with; the library's place of it is the `(`.
+    fn name_range(&self, id: u64) -> Range<usize> {
+        let range = self.range(id);
+        let before = &self.text[..range.start];
+        let name = before.trim_end().trim_end_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
+        if self.text[range.clone()].starts_with('(') { name.len()..before.trim_end().len() } else { range }
+    }
+
+    fn term(&mut self, node: &IdedExpr, depth: usize) -> Result<Term> {
+        if depth > TERM_DEPTH {
+            let message = format!("the expression nests deeper than {TERM_DEPTH} levels");
+            return Err(
+                limit(self.range(node.id), message).with_help("give a part of it a name with `compute`")
+            );
+        }
+        if let Some((root, segments, id)) = path(node) {
+            return self.path(root, segments, id);
+        }
+        match &node.expr {
+            Node::Literal(literal) => self.literal(literal, node.id),
+            Node::Call(call) => self.call(call, node.id, depth),
+            Node::Select(select) => {
+                let part = Segment::Key(select.field.as_str().into());
+                if select.test {
+                    return self.has(&select.operand, part, depth);
+                }
+                Ok(Term::Select(Box::new(self.term(&select.operand, depth + 1)?), part))
+            }
+            Node::List(list) => self.list(list, node.id, depth),
+            Node::Map(map) => {
+                let entries = map.entries.iter().map(|entry| self.entry(entry, depth));
+                entries.collect::<Result<_>>().map(Term::Map)
+            }
+            Node::Comprehension(comprehension) => self.comprehension(comprehension, node.id, depth),
+            Node::Struct(_) => {
+                let error = syntax(self.range(node.id), "messages of a type can't be made here");
+                Err(error.with_help("write a map, as in `{'name': value}`"))
+            }
+            Node::Ident(_) | Node::Unspecified => {
+                Err(syntax(self.range(node.id), "this is not an expression"))
+            }
+        }
+    }
+
+    fn path(&mut self, root: &str, segments: Vec<Segment>, id: u64) -> Result<Term> {
+        let range = self.path_range(id, segments.len());
+        if let Some(up) = self.variables.iter().rev().position(|(name, _)| name == root) {
+            let (_, from) = &self.variables[self.variables.len() - 1 - up];
+            let spelled = path_text(&[&[Segment::Key(root.into())], segments.as_slice()].concat());
+            if let Some(from) = from {
+                let path = [from.as_slice(), &segments].concat();
+                self.references.push(Reference { path, range, need: self.need });
+            }
+            return Ok(Term::Path(Path { root: Root::Frame(up), path: segments, spelled: spelled.into() }));
+        }
+        if root == "secrets" {
+            let error = TemplateError::new("secret_use", range, "an expression does not see secrets");
+            return Err(error.with_help("a secret stands where a credential belongs, as `{{secrets.NAME}}`"));
+        }
+        let path = [&[Segment::Key(root.into())], segments.as_slice()].concat();
+        let spelled: Arc<str> = path_text(&path).into();
+        self.references.push(Reference { path: path.clone(), range, need: self.need });
+        Ok(Term::Path(Path { root: Root::Scope, path, spelled }))
+    }
+
+    /// From the root of a path through so many parts after it.
+    fn path_range(&self, root: u64, parts: usize) -> Range<usize> {
+        let Range { start, mut end } = self.range(root);
+        for _ in 0..parts {
+            let rest = &self.text[end..];
+            let part = rest.trim_start();
+            let skipped = rest.len() - part.len();
+            let length = match part.chars().next() {
+                Some('.') => {
+                    let name = part[1..].trim_start();
+                    let name_end =
+                        name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(name.len());
+                    part.len() - name.len() + name_end
+                }
+                Some('[') => part.find(']').map_or(part.len(), |close| close + 1),
+                _ => break,
+            };
+            end += skipped + length;
+        }
+        start..end
+    }
+
+    fn literal(&self, literal: &LiteralValue, id: u64) -> Result<Term> {
+        Ok(Term::Literal(match literal {
+            LiteralValue::Boolean(truth) => Json::from(*truth.inner()),
+            LiteralValue::Double(float) => crate::template::values::number(*float.inner())
+                .ok_or_else(|| syntax(self.range(id), "the number is too large"))?,
+            LiteralValue::Int(integer) => Json::from(*integer.inner()),
+            LiteralValue::UInt(integer) => Json::from(*integer.inner()),
+            LiteralValue::Null => Json::Null,
+            LiteralValue::String(text) => Json::from(text.inner()),
+            LiteralValue::Bytes(_) => {
+                return Err(
+                    syntax(self.range(id), "bytes can't be written here").with_help("leave out the `b`")
+                );
+            }
+        }))
+    }
+
+    fn list(&mut self, list: &ListExpr, id: u64, depth: usize) -> Result<Term> {
+        if !list.optional_indices.is_empty() {
+            return Err(syntax(self.range(id), "optional items are not supported"));
+        }
+        list.elements.iter().map(|item| self.term(item, depth + 1)).collect::<Result<_>>().map(Term::List)
+    }
+
+    fn entry(&mut self, entry: &IdedEntryExpr, depth: usize) -> Result<(Term, Term)> {
+        match &entry.expr {
+            EntryExpr::MapEntry(entry) if !entry.optional => {
+                Ok((self.term(&entry.key, depth + 1)?, self.term(&entry.value, depth + 1)?))
+            }
+            _ => Err(syntax(self.range(entry.id), "optional entries are not supported")),
+        }
+    }
+
+    fn has(&mut self, operand: &IdedExpr, part: Segment, depth: usize) -> Result<Term> {
+        let before = self.references.len();
+        let holder = self.term(operand, depth + 1)?;
+        let whole = path(operand).and_then(|_| self.references.get(before)).map(|reference| Reference {
+            path: [reference.path.as_slice(), std::slice::from_ref(&part)].concat(),
+            range: reference.range.clone(),
+            need: Need::Optional,
+        });
+        self.references.extend(whole);
+        Ok(Term::Has(Box::new(holder), part))
+    }
+
+    fn terms<const N: usize>(&mut self, nodes: &[IdedExpr], id: u64, depth: usize) -> Result<Box<[Term; N]>> {
+        let terms: Vec<Term> = nodes.iter().map(|node| self.term(node, depth + 1)).collect::<Result<_>>()?;
+        let terms = <[Term; N]>::try_from(terms);
+        terms
+            .map(Box::new)
+            .map_err(|_| syntax(self.range(id), "an operator has too few or too many operands"))
+    }
+
+    fn call(&mut self, call: &CallExpr, id: u64, depth: usize) -> Result<Term> {
+        let arguments = &call.args;
+        let comparison = |comparison| move |both| Term::Compare(comparison, both);
+        let arithmetic = |operation| move |both| Term::Arithmetic(operation, both);
+        match call.func_name.as_str() {
+            operators::LOGICAL_AND => {
+                self.terms(arguments, id, depth).map(|both| Term::Logic(Logic::And, both))
+            }
+            operators::LOGICAL_OR => {
+                self.terms(arguments, id, depth).map(|both| Term::Logic(Logic::Or, both))
+            }
+            operators::EQUALS => self.terms(arguments, id, depth).map(comparison(Comparison::Equal)),
+            operators::NOT_EQUALS => self.terms(arguments, id, depth).map(comparison(Comparison::Unequal)),
+            operators::LESS => self.terms(arguments, id, depth).map(comparison(Comparison::Less)),
+            operators::LESS_EQUALS => {
+                self.terms(arguments, id, depth).map(comparison(Comparison::LessOrEqual))
+            }
+            operators::GREATER => self.terms(arguments, id, depth).map(comparison(Comparison::Greater)),
+            operators::GREATER_EQUALS => {
+                self.terms(arguments, id, depth).map(comparison(Comparison::GreaterOrEqual))
+            }
+            operators::ADD => self.terms(arguments, id, depth).map(arithmetic(Arithmetic::Add)),
+            operators::SUBSTRACT => self.terms(arguments, id, depth).map(arithmetic(Arithmetic::Subtract)),
+            operators::MULTIPLY => self.terms(arguments, id, depth).map(arithmetic(Arithmetic::Multiply)),
+            operators::DIVIDE => self.terms(arguments, id, depth).map(arithmetic(Arithmetic::Divide)),
+            operators::MODULO => self.terms(arguments, id, depth).map(arithmetic(Arithmetic::Remainder)),
+            operators::CONDITIONAL => self.terms(arguments, id, depth).map(Term::Conditional),
+            operators::IN => self.terms(arguments, id, depth).map(Term::In),
+            operators::INDEX => self.terms(arguments, id, depth).map(Term::Index),
+            operators::LOGICAL_NOT => self.terms(arguments, id, depth).map(|one: Box<[Term; 1]>| {
+                let [term] = *one;
+                Term::Not(Box::new(term))
+            }),
+            operators::NEGATE => self.terms(arguments, id, depth).map(|one: Box<[Term; 1]>| {
+                let [term] = *one;
+                Term::Negate(Box::new(term))
+            }),
+            "matches" => self.matches(call, id, depth),
+            name => self.function(name, call, id, depth),
+        }
+    }
+
+    fn matches(&mut self, call: &CallExpr, id: u64, depth: usize) -> Result<Term> {
+        let arguments: Vec<&IdedExpr> = call.target.as_deref().into_iter().chain(&call.args).collect();
+        let [text, pattern] = arguments.as_slice() else {
+            let message = format!("`matches` takes a text and a pattern, found {} values", arguments.len());
+            return Err(TemplateError::new("arguments", self.name_range(id), message));
+        };
+        let Node::Literal(LiteralValue::String(pattern_text)) = &pattern.expr else {
+            let error = TemplateError::new(
+                "arguments",
+                self.range(pattern.id),
+                "the pattern of `matches` is computed",
+            );
+            return Err(error.with_help("write it as text, as in `x.matches('^[a-z]+$')`"));
+        };
+        let compiled = RegexBuilder::new(pattern_text.inner()).size_limit(PATTERN_SIZE).build();
+        let compiled = compiled.map_err(|error| {
+            let reason =
+                error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            TemplateError::new(
+                "arguments",
+                self.range(pattern.id),
+                format!("the pattern is not right: {reason}"),
+            )
+        })?;
+        Ok(Term::Matches(Box::new(self.term(text, depth + 1)?), Box::new(compiled)))
+    }
+
+    fn function(&mut self, name: &str, call: &CallExpr, id: u64, depth: usize) -> Result<Term> {
+        let range = self.name_range(id);
+        let standard = STANDARD.iter().find(|function| function.name == name);
+        let Some(function) = functions::find(name).or(standard) else {
+            return Err(unknown_function(name, range));
+        };
+        let arguments: Vec<&IdedExpr> = call.target.as_deref().into_iter().chain(&call.args).collect();
+        functions::check_arity(function, arguments.len(), |at| at < arguments.len(), &range)?;
+        let mut terms = Vec::with_capacity(arguments.len());
+        for (at, argument) in arguments.into_iter().enumerate() {
+            // Only the value itself may be missing, not what `default` falls back to.
+            let before = self.need;
+            if at == 0 && !matches!(function.body(), Body::Plain(_)) {
+                self.need = Need::Optional;
+            }
+            let term = self.term(argument, depth + 1);
+            self.need = before;
+            terms.push(term?);
+        }
+        Ok(functions::term(function, terms))
+    }
+
+    fn comprehension(&mut self, node: &ComprehensionExpr, id: u64, depth: usize) -> Result<Term> {
+        let unknown = || syntax(self.range(id), "this macro is not supported");
+        let (kind, filter, item) = read_macro(node).ok_or_else(unknown)?;
+        self.comprehensions += 1;
+        if self.comprehensions > COMPREHENSION_DEPTH {
+            let message = format!("`map`, `filter` and their kin nest at most {COMPREHENSION_DEPTH} levels");
+            return Err(
+                limit(self.name_range(id), message).with_help("give a part of it a name with `compute`")
+            );
+        }
+        // What the range itself goes over is not inside.
+        self.comprehensions -= 1;
+        let range = self.term(&node.iter_range, depth + 1)?;
+        self.comprehensions += 1;
+        let from = self.source_of(&range);
+        self.variables.push((node.iter_var.clone(), from));
+        let filter = filter.map(|filter| self.term(filter, depth + 1)).transpose();
+        let item = self.term(item, depth + 1);
+        self.variables.pop();
+        self.comprehensions -= 1;
+        Ok(Term::Comprehension(Box::new(Comprehension { kind, range, filter: filter?, item: item? })))
+    }
+
+    /// The path of the items of a range that is a path itself.
+    fn source_of(&self, range: &Term) -> Option<Vec<Segment>> {
+        let Term::Path(path) = range else { return None };
+        let mut source = match path.root {
+            Root::Scope => path.path.clone(),
+            Root::Frame(up) => {
+                let (_, from) = self.variables.iter().rev().nth(up)?;
+                [from.as_ref()?.as_slice(), &path.path].concat()
+            }
+        };
+        source.push(Segment::Each);
+        Some(source)
+    }
+}
+
+/// A path of fixed parts: its root, the parts after it, and the root's node.
+fn path(node: &IdedExpr) -> Option<(&str, Vec<Segment>, u64)> {
+    let mut segments = Vec::new();
+    let mut node = node;
+    loop {
+        node = match &node.expr {
+            Node::Ident(root) => {
+                segments.reverse();
+                // A leading dot is CEL's way to name a root inside a comprehension.
+                return Some((root.trim_start_matches('.'), segments, node.id));
+            }
+            Node::Select(select) if !select.test => {
+                segments.push(Segment::Key(select.field.as_str().into()));
+                &select.operand
+            }
+            Node::Call(call) if call.func_name == operators::INDEX => {
+                let [holder, key] = call.args.as_slice() else { return None };
+                let Node::Literal(key) = &key.expr else { return None };
+                segments.push(match key {
+                    LiteralValue::String(key) => Segment::Key(key.inner().into()),
+                    LiteralValue::Int(index) => Segment::Index(usize::try_from(*index.inner()).ok()?),
+                    _ => return None,
+                });
+                holder
+            }
+            _ => return None,
+        };
+    }
+}
+
+/// What a macro's expansion goes over: the kind, the filter, and the condition or the item.
+fn read_macro(node: &ComprehensionExpr) -> Option<(ComprehensionKind, Option<&IdedExpr>, &IdedExpr)> {
+    let call = |node: &'_ IdedExpr, name: &str| -> bool {
+        matches!(&node.expr, Node::Call(call) if call.func_name == name)
+    };
+    let arguments = |node: &'_ IdedExpr| match &node.expr {
+        Node::Call(call) => Some(call.args.len()),
+        _ => None,
+    };
+    let step = &node.loop_step;
+    let argument = |at: usize| match &step.expr {
+        Node::Call(call) => call.args.get(at),
+        _ => None,
+    };
+    match &node.accu_init.expr {
+        _ if node.iter_var2.is_some() => None,
+        Node::Literal(LiteralValue::Boolean(_)) if call(step, operators::LOGICAL_OR) => {
+            Some((ComprehensionKind::Any, None, argument(1)?))
+        }
+        Node::Literal(LiteralValue::Boolean(_)) if call(step, operators::LOGICAL_AND) => {
+            Some((ComprehensionKind::All, None, argument(1)?))
+        }
+        Node::Literal(LiteralValue::Int(_)) if arguments(step) == Some(3) => {
+            Some((ComprehensionKind::ExactlyOne, None, argument(0)?))
+        }
+        Node::List(_) if call(step, operators::CONDITIONAL) => {
+            Some((ComprehensionKind::Collect, Some(argument(0)?), collected(argument(1)?)?))
+        }
+        Node::List(_) => Some((ComprehensionKind::Collect, None, collected(step)?)),
+        _ => None,
+    }
+}
+
+/// The `x` of `accumulator + [x]`.
+fn collected(step: &IdedExpr) -> Option<&IdedExpr> {
+    match &step.expr {
+        Node::Call(call) if call.func_name == operators::ADD => match &call.args.get(1)?.expr {
+            Node::List(list) => list.elements.first(),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn unknown_function(name: &str, range: Range<usize>) -> TemplateError {
+    let error = TemplateError::new("unknown_function", range, format!("there is no function `{name}`"));
+    let own = ["has", "matches", "map", "filter", "all", "exists_one"];
+    let known = FUNCTIONS.iter().chain(STANDARD).map(|function| function.name).chain(own);
+    match nearest(name, known) {
+        Some(near) if near != name => error.with_help(format!("did you mean `{near}`?")),
+        Some(_) => error.with_help(format!("`{name}` takes a list first, as in `list.{name}(x, …)`")),
+        None if name == "timestamp" => {
+            error.with_help("times are RFC 3339 text in UTC, which compares as it is")
+        }
+        None => error.with_help("`howdah functions` lists them all"),
+    }
+}
