@@ -70,6 +70,7 @@ pub mod syntax;
 pub mod template;
 
 // The contract and the kinds.
+pub mod component;
 
 // Edges to the world.
 
