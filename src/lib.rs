@@ -65,6 +65,7 @@ pub mod units;
 pub mod value;
 
 // Text to plan.
+pub mod check;
 pub mod models;
 pub mod syntax;
 pub mod template;
