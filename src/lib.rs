@@ -67,6 +67,7 @@ pub mod value;
 // Text to plan.
 pub mod check;
 pub mod models;
+pub mod plan;
 pub mod syntax;
 pub mod template;
 
