@@ -75,5 +75,6 @@ pub mod template;
 pub mod component;
 
 // Edges to the world.
+pub mod files;
 
 // Running.
