@@ -76,5 +76,6 @@ pub mod component;
 
 // Edges to the world.
 pub mod files;
+pub mod net;
 
 // Running.
