@@ -76,6 +76,7 @@ pub mod component;
 
 // Edges to the world.
 pub mod files;
+pub mod llm;
 pub mod net;
 
 // Running.
