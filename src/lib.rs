@@ -75,6 +75,7 @@ pub mod template;
 pub mod component;
 
 // Edges to the world.
+pub mod config;
 pub mod files;
 pub mod llm;
 pub mod net;
