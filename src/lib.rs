@@ -81,3 +81,4 @@ pub mod llm;
 pub mod net;
 
 // Running.
+pub mod journal;
