@@ -81,4 +81,5 @@ pub mod llm;
 pub mod net;
 
 // Running.
+pub mod engine;
 pub mod journal;

@@ -1,0 +1,458 @@
+//! Control flow: lists, groups, loops and choices. Pure but for the steps in them, so that walking
+//! it again after a restart leads the same way.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
+use serde_json::json;
+
+use crate::ids::StepPath;
+use crate::journal::{AfterFailure, Entry, StepEnd, StepStatus};
+use crate::plan::Bound;
+use crate::plan::flow::{Body, Foreach, OnError, OnItemError, Step, StepList};
+use crate::template::Node;
+use crate::value::{Failure, Json, SharedJson, VALUE_LIMIT, Value};
+
+use super::book::Closed;
+use super::frame::{Ended, Frame};
+use super::run::{Halt, Run, fault};
+
+/// How many entries may be noted before they are written, whether or not an effect waits for them.
+const PENDING_LIMIT: usize = 128;
+
+/// How many items a loop may have.
+const ITEM_LIMIT: usize = 10_000;
+
+impl Run {
+    /// Runs a list of steps; gives the output of the last one.
+    pub fn list<'a>(
+        &'a self,
+        list: &'a StepList<Bound>,
+        path: StepPath,
+        frame: &'a Frame,
+    ) -> BoxFuture<'a, Result<SharedJson, Halt>> {
+        Box::pin(async move {
+            let count = list.steps.len();
+            let mut started = vec![false; count];
+            let mut done = vec![false; count];
+            let mut running = FuturesUnordered::new();
+            let mut halt = None;
+            let mut last = Arc::new(Json::Null);
+            loop {
+                // After a failure nothing new starts, and what is under way comes to its end.
+                if halt.is_none() {
+                    for (index, step) in list.steps.iter().enumerate() {
+                        if !started[index] && step.settings.after.iter().all(|earlier| done[*earlier]) {
+                            started[index] = true;
+                            let path = path.step(&step.settings.key);
+                            running.push(async move { (index, self.step(step, path, frame).await) });
+                        }
+                    }
+                }
+                match running.next().await {
+                    None => break,
+                    Some((index, Ok(output))) => {
+                        done[index] = true;
+                        if index + 1 == count {
+                            last = output;
+                        }
+                    }
+                    Some((_, Err(why))) => halt = halt.or(Some(why)),
+                }
+            }
+            halt.map_or(Ok(last), Err)
+        })
+    }
+
+    /// Runs a step, or finds what it came to before.
+    async fn step(&self, step: &Step<Bound>, path: StepPath, frame: &Frame) -> Result<SharedJson, Halt> {
+        let settings = &step.settings;
+        let ended = match self.recorded(&path).await? {
+            Some(ended) => ended,
+            None => {
+                self.breathe(frame).await?;
+                let fresh = AssertUnwindSafe(self.fresh(step, &path, frame)).catch_unwind().await;
+                match fresh {
+                    Ok(ended) => ended?,
+                    Err(panic) => self.record_failure(&path, fault(panic.as_ref())),
+                }
+            }
+        };
+        let ended = match (ended.status, &step.on_error, ended.failure.clone()) {
+            (StepStatus::Failed, OnError::Fail, Some(failure)) => {
+                return Err(Halt::Failed { failure, step: path });
+            }
+            (StepStatus::Failed, OnError::Handle(handler), Some(failure)) => {
+                let error = Node::from(self.error(&failure, &path));
+                let inside = frame.inside([("error".into(), error)]);
+                let output = self.list(handler, path.branch("on_error"), &inside).await?;
+                Ended { output, status: StepStatus::Succeeded, failure: None, ..ended }
+            }
+            _ => ended,
+        };
+        if let Some(id) = &settings.id {
+            frame.show(id.clone(), ended.view(&path));
+        }
+        self.show_inner(&step.body, &path, frame, StepStatus::Skipped).await?;
+        Ok(ended.output)
+    }
+
+    /// Before a step that has not run: lets others run, and sees whether this run may go on. What is
+    /// noted does not pile up without end either.
+    async fn breathe(&self, frame: &Frame) -> Result<(), Halt> {
+        tokio::task::yield_now().await;
+        if frame.cancel.is_cancelled() {
+            return Err(Halt::Cancelled);
+        }
+        if self.shared.stopping.is_cancelled() {
+            return Err(Halt::Closed(Closed::Lost));
+        }
+        if self.book.pending() >= PENDING_LIMIT {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    /// A step without a record: its condition, then what it does.
+    async fn fresh(&self, step: &Step<Bound>, path: &StepPath, frame: &Frame) -> Result<Ended, Halt> {
+        let holds = match &step.settings.condition {
+            Some(condition) => condition.evaluate_bool(&frame.scope()),
+            None => Ok(true),
+        };
+        let holds = match holds {
+            Ok(holds) => holds,
+            Err(failure) => return Ok(self.record_failure(path, failure)),
+        };
+        if let Body::Action(bound) = &step.body
+            && holds
+        {
+            return self.action(&step.settings, bound, path, frame).await;
+        }
+        let outcome = match (&step.body, holds) {
+            (Body::Group { otherwise: Some(list), .. }, false) => self.list(list, path.clone(), frame).await,
+            (_, false) => return Ok(self.record_skipped(path)),
+            (body, true) => {
+                let work = self.control(body, path, frame);
+                match step.settings.timeout {
+                    None => work.await,
+                    Some(limit) => tokio::select! {
+                        outcome = work => outcome,
+                        () = self.shared.clock.sleep(limit) => {
+                            let failure = Failure::new("timeout", format!(
+                                "the step took longer than its `timeout` of {}", crate::units::format_duration(limit)
+                            ));
+                            Err(Halt::Failed { failure, step: path.clone() })
+                        }
+                    },
+                }
+            }
+        };
+        match outcome {
+            Ok(output) => self.record_output(path, output).await,
+            // What failed inside has its own record; an error handler of the whole sees it.
+            Err(Halt::Failed { failure, step: inner }) => match step.on_error {
+                OnError::Fail => Err(Halt::Failed { failure, step: inner }),
+                _ => Ok(self.record_failure(path, failure)),
+            },
+            Err(halt) => Err(halt),
+        }
+    }
+
+    async fn control(&self, body: &Body<Bound>, path: &StepPath, frame: &Frame) -> Result<SharedJson, Halt> {
+        match body {
+            Body::Action(_) => Ok(Arc::new(Json::Null)),
+            Body::Group { steps, .. } => self.list(steps, path.clone(), frame).await,
+            Body::Parallel(steps) => self.parallel(steps, path, frame).await,
+            Body::Foreach(each) => self.foreach(each, path, frame).await,
+            Body::Switch { on, cases, default } => {
+                let value = on.evaluate(&frame.scope()).map_err(|failure| failed(failure, path))?;
+                let text = as_text(&value);
+                let case = cases.iter().find(|(case, _)| **case == *text);
+                let (name, list) = match (case, default) {
+                    (Some((case, list)), _) => (&**case, list),
+                    (None, Some(list)) => ("default", list),
+                    (None, None) => return Ok(Arc::new(Json::Null)),
+                };
+                self.list(list, path.branch(name), &frame.inside([])).await
+            }
+        }
+    }
+
+    async fn parallel(
+        &self,
+        steps: &StepList<Bound>,
+        path: &StepPath,
+        frame: &Frame,
+    ) -> Result<SharedJson, Halt> {
+        self.list(steps, path.clone(), frame).await?;
+        let scope = frame.scope();
+        let mut outputs = serde_json::Map::new();
+        for id in steps.steps.iter().filter_map(|step| step.settings.id.as_ref()) {
+            if let Some(Node::Branch(all)) = scope.get("steps")
+                && let Some(Node::Branch(step)) = all.get(id)
+                && let Some(Node::Value(output)) = step.get("output")
+            {
+                outputs.insert(id.to_string(), Json::clone(output));
+            }
+        }
+        Ok(Arc::new(Json::Object(outputs)))
+    }
+
+    async fn foreach(
+        &self,
+        each: &Foreach<Bound>,
+        path: &StepPath,
+        frame: &Frame,
+    ) -> Result<SharedJson, Halt> {
+        let value = each.over.evaluate(&frame.scope()).map_err(|failure| failed(failure, path))?;
+        let Json::Array(items) = value else {
+            let message = format!("`foreach` needs a list, and its expression gave {}", kind(&value));
+            return Err(failed(Failure::new("wrong_value", message), path));
+        };
+        if items.len() > ITEM_LIMIT {
+            let message = format!("the loop has {} items, and the limit is {ITEM_LIMIT}", items.len());
+            return Err(failed(Failure::new("too_many_items", message), path));
+        }
+        // After a failure no item starts, and those under way come to their end.
+        let stopped = AtomicBool::new(false);
+        let mut passes = futures_util::stream::iter(items.into_iter().enumerate())
+            .map(|(index, item)| {
+                let stopped = &stopped;
+                async move {
+                    if stopped.load(Ordering::Relaxed) {
+                        return None;
+                    }
+                    Some(self.pass(each, path, frame, index, item).await)
+                }
+            })
+            .buffered(each.concurrency.max(1));
+        let mut results = Vec::new();
+        let mut halt = None;
+        while let Some(result) = passes.next().await {
+            match (result, each.on_item_error) {
+                (None, _) | (Some(Err(Halt::Failed { .. })), OnItemError::Skip) => {}
+                (Some(Ok(output)), _) => results.push(Json::clone(&output)),
+                (Some(Err(Halt::Failed { failure, step })), OnItemError::Keep) => {
+                    results.push(json!({ "error": self.error(&failure, &step) }));
+                }
+                (Some(Err(why)), _) => {
+                    stopped.store(true, Ordering::Relaxed);
+                    halt = halt.or(Some(why));
+                }
+            }
+        }
+        if let Some(halt) = halt {
+            return Err(halt);
+        }
+        Ok(Arc::new(Json::Array(results)))
+    }
+
+    async fn pass(
+        &self,
+        each: &Foreach<Bound>,
+        path: &StepPath,
+        frame: &Frame,
+        index: usize,
+        item: Json,
+    ) -> Result<SharedJson, Halt> {
+        let path = path.pass(index);
+        let inside =
+            frame.inside([(each.item.clone(), Node::from(item)), ("index".into(), Node::from(json!(index)))]);
+        let output = self.list(&each.steps, path.clone(), &inside).await?;
+        match &each.collect {
+            Some(collect) => {
+                collect.evaluate(&inside.scope()).map(Arc::new).map_err(|failure| failed(failure, &path))
+            }
+            None => Ok(output),
+        }
+    }
+
+    /// What a step came to before a restart; nothing when it has not ended.
+    async fn recorded(&self, path: &StepPath) -> Result<Option<Ended>, Halt> {
+        let found = self.book.read(|state| {
+            let step = state?.steps.get(path)?;
+            let failure = step.attempts.last().and_then(|attempt| attempt.failure.clone());
+            let attempts = u32::try_from(step.attempts.len().max(1)).unwrap_or(u32::MAX);
+            let started = step.attempts.first().map(|attempt| attempt.started);
+            matches!(step.status, StepStatus::Succeeded | StepStatus::Skipped | StepStatus::Failed).then(
+                || {
+                    (
+                        step.status,
+                        step.output.clone(),
+                        failure,
+                        attempts,
+                        started,
+                        step.ended,
+                        step.model.clone(),
+                    )
+                },
+            )
+        });
+        let Some((status, output, failure, attempts, started, ended, model)) = found else {
+            return Ok(None);
+        };
+        let output = match output {
+            Some(value) => self.shared.store.fetch(value).await.map_err(|error| {
+                failed(
+                    Failure::new(
+                        "journal_unreadable",
+                        format!("the step's recorded output cannot be read: {error}"),
+                    ),
+                    path,
+                )
+            })?,
+            None => Arc::new(Json::Null),
+        };
+        let ended = ended.unwrap_or_else(|| self.shared.clock.now());
+        Ok(Some(Ended { output, status, failure, attempts, started, ended, model }))
+    }
+
+    /// Takes an output into keeping, without anything that must not be written down.
+    pub async fn keep_output(&self, output: SharedJson) -> Result<(Value, SharedJson), Failure> {
+        let secrets = self.shared.secrets.load();
+        let output = if secrets.stand_in(&output) {
+            let mut clean = Json::clone(&output);
+            secrets.redact_json(&mut clean);
+            Arc::new(clean)
+        } else {
+            output
+        };
+        let value = self.shared.store.keep(output.clone()).await.map_err(|error| {
+            Failure::new(
+                "output_not_kept",
+                format!("the output cannot be kept (the limit is {VALUE_LIMIT} bytes): {error}"),
+            )
+        })?;
+        Ok((value, output))
+    }
+
+    async fn record_output(&self, path: &StepPath, output: SharedJson) -> Result<Ended, Halt> {
+        match self.keep_output(output).await {
+            Ok((value, output)) => {
+                let at = self.shared.clock.now();
+                self.book.note(Entry::StepFinished {
+                    path: path.clone(),
+                    status: StepEnd::Succeeded,
+                    output: value,
+                    model: None,
+                    at,
+                });
+                Ok(Ended { output, attempts: 1, ..Ended::without_output(StepStatus::Succeeded, at) })
+            }
+            Err(failure) => Ok(self.record_failure(path, failure)),
+        }
+    }
+
+    /// Records that a step failed before its attempts, between them, or in the middle of one.
+    pub fn record_failure(&self, path: &StepPath, failure: Failure) -> Ended {
+        let at = self.shared.clock.now();
+        let past = self.book.read(|state| {
+            let attempts = &state?.steps.get(path)?.attempts;
+            let open = attempts.last().is_some_and(|last| last.ended.is_none());
+            Some((attempts.len() + usize::from(!open), attempts.first()?.started))
+        });
+        let (attempt, started) = past.map_or((1, None), |(attempt, started)| (attempt, Some(started)));
+        let attempt = u32::try_from(attempt).unwrap_or(u32::MAX);
+        let failure = self.redacted(failure);
+        self.book.note(Entry::StepFailed {
+            path: path.clone(),
+            attempt,
+            failure: failure.clone(),
+            model: None,
+            then: AfterFailure::GiveUp,
+            at,
+        });
+        let failure = Some(failure);
+        Ended { failure, attempts: attempt, started, ..Ended::without_output(StepStatus::Failed, at) }
+    }
+
+    /// The failure without anything that must not be written down.
+    pub fn redacted(&self, failure: Failure) -> Failure {
+        Failure { message: self.shared.secrets.load().redact(&failure.message), ..failure }
+    }
+
+    fn record_skipped(&self, path: &StepPath) -> Ended {
+        let ended = Ended::without_output(StepStatus::Skipped, self.shared.clock.now());
+        self.book.note(Entry::StepFinished {
+            path: path.clone(),
+            status: StepEnd::Skipped,
+            output: Value::Inline(ended.output.clone()),
+            model: None,
+            at: ended.ended,
+        });
+        ended
+    }
+
+    /// Shows the steps in a group to those after it, as far as they are not shown yet: as they are
+    /// recorded, or with this status where they did not run.
+    async fn show_inner(
+        &self,
+        body: &Body<Bound>,
+        path: &StepPath,
+        frame: &Frame,
+        otherwise: StepStatus,
+    ) -> Result<(), Halt> {
+        match body {
+            Body::Group { steps, otherwise: other } => {
+                self.show_rest(steps, path, frame, otherwise).await?;
+                match other {
+                    Some(list) => self.show_rest(list, path, frame, otherwise).await,
+                    None => Ok(()),
+                }
+            }
+            Body::Parallel(steps) => self.show_rest(steps, path, frame, otherwise).await,
+            Body::Action(_) | Body::Foreach(_) | Body::Switch { .. } => Ok(()),
+        }
+    }
+
+    /// Shows the steps of a list that are not shown yet.
+    pub fn show_rest<'a>(
+        &'a self,
+        list: &'a StepList<Bound>,
+        path: &'a StepPath,
+        frame: &'a Frame,
+        otherwise: StepStatus,
+    ) -> BoxFuture<'a, Result<(), Halt>> {
+        Box::pin(async move {
+            for step in &list.steps {
+                let path = path.step(&step.settings.key);
+                if let Some(id) = step.settings.id.as_ref().filter(|id| !frame.shows(id)) {
+                    let ended = match self.recorded(&path).await? {
+                        Some(ended) => ended,
+                        None => Ended::without_output(otherwise, self.shared.clock.now()),
+                    };
+                    frame.show(id.clone(), ended.view(&path));
+                }
+                self.show_inner(&step.body, &path, frame, otherwise).await?;
+            }
+            Ok(())
+        })
+    }
+}
+
+fn failed(failure: Failure, step: &StepPath) -> Halt {
+    Halt::Failed { failure, step: step.clone() }
+}
+
+/// A value as the key of a case: text as it is, all else as JSON.
+fn as_text(value: &Json) -> String {
+    match value {
+        Json::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn kind(value: &Json) -> &'static str {
+    match value {
+        Json::Null => "null",
+        Json::Bool(_) => "a boolean",
+        Json::Number(_) => "a number",
+        Json::String(_) => "text",
+        Json::Array(_) => "a list",
+        Json::Object(_) => "a map",
+    }
+}
