@@ -72,6 +72,7 @@ pub mod syntax;
 pub mod template;
 
 // The contract and the kinds.
+pub mod actions;
 pub mod component;
 
 // Edges to the world.
