@@ -85,3 +85,4 @@ pub mod net;
 // Running.
 pub mod engine;
 pub mod journal;
+pub mod simulator;
