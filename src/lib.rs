@@ -74,6 +74,7 @@ pub mod template;
 // The contract and the kinds.
 pub mod actions;
 pub mod component;
+pub mod registry;
 pub mod triggers;
 
 // Edges to the world.
