@@ -87,4 +87,5 @@ pub mod net;
 pub mod daemon;
 pub mod engine;
 pub mod journal;
+pub mod server;
 pub mod simulator;
