@@ -84,6 +84,7 @@ pub mod llm;
 pub mod net;
 
 // Running.
+pub mod cli;
 pub mod daemon;
 pub mod engine;
 pub mod journal;

@@ -1,2 +1,7 @@
-//! The thin binary.
-fn main() {}
+//! The thin binary: what the command line says is decided in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    howdah::cli::main()
+}

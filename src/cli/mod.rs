@@ -1,0 +1,182 @@
+//! The command line: one file a command, and what they share.
+//!
+//! Here arguments are read and outcomes shown; what happens in between is decided in other rooms.
+//! `exit` holds the table of exit codes, `problem` how errors are told, `screen` everything
+//! that is written.
+//!
+//! What must stay true: standard output holds what was asked for and nothing else, progress and
+//! errors go to standard error; what files, models and servers say is tamed before it reaches a
+//! terminal; Ctrl-C always ends cleanly, and a second one at once.
+
+mod addresses;
+mod api;
+mod check;
+mod demo;
+mod exit;
+mod init;
+mod logs;
+mod place;
+mod prepare;
+mod problem;
+mod progress;
+mod run;
+mod runs;
+mod screen;
+mod serve;
+mod signals;
+mod simulate;
+mod status;
+mod time;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Parser, Subcommand};
+
+use exit::Exit;
+use problem::Problem;
+
+/// How long threads may take to come back when all is done.
+const LAST_WAIT: Duration = Duration::from_secs(1);
+
+/// How help is coloured, where it is.
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Runs automations written as YAML: prompts, chat models, files, webhooks.
+#[derive(Parser, Debug)]
+#[command(
+    name = "howdah",
+    version,
+    styles = STYLES,
+    max_term_width = 100,
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "\
+Examples:
+  howdah init automations          make a workspace
+  howdah run hello --simulate      run a workflow once, without a key
+  howdah serve                     run the workspace: triggers, webhooks, reloads
+  howdah runs list                 see what ran, and what it cost
+
+Exit codes: 0 done; 1 the run failed; 2 the command line, a workflow or the configuration is not
+right; 130 interrupted.
+"
+)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Make a workspace, with two workflows that work.
+    Init(init::InitArgs),
+    /// Tell everything that is wrong with workflows, before they run.
+    Check(check::CheckArgs),
+    /// Run one workflow and wait for it.
+    Run(run::RunArgs),
+    /// Run a workspace: arm its triggers, answer webhooks, reload what is saved.
+    Serve(serve::ServeArgs),
+    /// See the main job done, with simulated models: a file, a webhook, an edit, a mistake.
+    Demo(demo::DemoArgs),
+    /// See what ran.
+    Runs(runs::RunsArgs),
+    /// See what the daemon of a workspace has loaded.
+    Status(status::StatusArgs),
+    /// Run the built-in model simulator as a server.
+    Simulate(simulate::SimulateArgs),
+}
+
+/// Does what the command line says, and tells how that went.
+pub fn main() -> ExitCode {
+    let line = match CommandLine::try_parse() {
+        Ok(line) => line,
+        Err(error) => {
+            // Nobody is left to tell when even this cannot be written.
+            drop(error.print());
+            return if error.use_stderr() { Exit::Invalid.into() } else { Exit::Done.into() };
+        }
+    };
+    let outcome = match &line.command {
+        Command::Init(args) => init::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Run(args) => run::run(args),
+        Command::Serve(args) => serve::run(args),
+        Command::Demo(args) => demo::run(args),
+        Command::Runs(args) => runs::run(args),
+        Command::Status(args) => status::run(args),
+        Command::Simulate(args) => simulate::run(args),
+    };
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(problem) => {
+            problem.print();
+            problem.exit().into()
+        }
+    }
+}
+
+/// Does asynchronous work to its end. Threads that are stuck in the operating system, on a file
+/// system that hangs, say, do not keep the process from ending.
+///
+/// # Errors
+/// Those of the work, or when threads cannot be started.
+fn block_on<T>(work: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Problem::failed(format!("cannot start threads: {error}")))?;
+    let outcome = runtime.block_on(work);
+    runtime.shutdown_timeout(LAST_WAIT);
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    /// The help of a command and of all below it.
+    fn helps(command: &mut clap::Command) -> Vec<String> {
+        let mut texts = vec![command.render_long_help().to_string(), command.render_help().to_string()];
+        texts.extend(command.get_subcommands_mut().flat_map(helps));
+        texts
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn help_fits_a_hundred_columns_and_shows_examples() {
+        let mut command = CommandLine::command().term_width(100);
+        for text in helps(&mut command) {
+            for line in text.lines() {
+                assert!(line.chars().count() <= 100, "{line}");
+            }
+        }
+        for command in CommandLine::command().get_subcommands().filter(|command| !command.has_subcommands()) {
+            let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(after.starts_with("Examples:"), "`{}` has no examples", command.get_name());
+        }
+    }
+
+    #[test]
+    fn a_wrong_command_line_is_code_two_and_help_is_none() {
+        let code =
+            |line: &[&str]| CommandLine::try_parse_from(line).map(drop).map_err(|error| error.exit_code());
+        assert_eq!(code(&["howdah", "runs", "list", "--status", "odd"]), Err(2));
+        assert_eq!(code(&["howdah", "run", "x", "-i", "=1"]), Err(2));
+        assert_eq!(code(&["howdah", "simulate", "--error", "429"]), Err(2));
+        assert_eq!(code(&["howdah", "--version"]), Err(0));
+        assert_eq!(code(&["howdah", "run", "x", "-i", "a=1", "--timeout", "5m", "--json"]), Ok(()));
+    }
+}
