@@ -10,8 +10,10 @@
 
 mod attempt;
 mod book;
+mod cancel;
 mod flow;
 mod frame;
+mod record;
 mod run;
 mod ticket;
 
@@ -124,7 +126,7 @@ struct Shared {
 #[derive(Clone)]
 struct Live {
     phase: watch::Receiver<Phase>,
-    cancel: run::Cancel,
+    cancel: cancel::Cancel,
 }
 
 /// How many happenings a slow watcher may be behind before it misses some.
@@ -265,7 +267,7 @@ impl Engine {
 
     fn enter(&self, id: RunId) -> (Live, run::Exit) {
         let (sender, phase) = watch::channel(Phase::default());
-        let live = Live { phase, cancel: run::Cancel::default() };
+        let live = Live { phase, cancel: cancel::Cancel::default() };
         lock(&self.shared.live).insert(id, live.clone());
         (live, run::Exit::new(self.shared.clone(), id, sender))
     }

@@ -2,12 +2,11 @@
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use serde_json::json;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use crate::clock::Timestamp;
 use crate::component::Response;
@@ -20,59 +19,10 @@ use crate::template::{Branch, Node, Scope};
 use crate::value::{Failure, Json, SharedJson, Value};
 
 use super::book::{Book, Closed, Offer};
+use super::cancel::Cancel;
 use super::frame::{Frame, error_json};
 use super::ticket::{Finish, Kept, Phase, Refusal};
 use super::{Shared, Submission, lock};
-
-/// How a run is asked to end. The request is on stable storage before the run is told.
-#[derive(Clone, Default)]
-pub(super) struct Cancel {
-    token: CancellationToken,
-    ask: Arc<Mutex<Ask>>,
-}
-
-/// How far a run is open to being asked.
-#[derive(Default)]
-enum Ask {
-    /// Its book is not open yet; who asked in the meantime.
-    #[default]
-    Early,
-    /// It can be asked.
-    Open(Arc<Book>),
-    /// It was asked, or what is left runs whatever is asked.
-    Closed,
-}
-
-impl Cancel {
-    /// Asks the run to end. False when it is past that.
-    pub async fn ask(&self, by: &str, at: Timestamp) -> bool {
-        let book = match &*lock(&self.ask) {
-            Ask::Early => None,
-            Ask::Open(book) => Some(book.clone()),
-            Ask::Closed => return self.token.is_cancelled(),
-        };
-        if let Some(book) = book {
-            book.note(Entry::CancelRequested { by: by.to_owned(), at });
-            // A run that can no longer write is told all the same.
-            if let Err(closed) = book.flush().await {
-                tracing::debug!(?closed, "the request to cancel was not written");
-            }
-        }
-        self.token.cancel();
-        true
-    }
-
-    /// From now on requests are written into this book.
-    fn open(&self, book: &Arc<Book>) {
-        *lock(&self.ask) = Ask::Open(book.clone());
-    }
-
-    /// From now on requests come too late. True when none came before.
-    fn close(&self) -> bool {
-        *lock(&self.ask) = Ask::Closed;
-        !self.token.is_cancelled()
-    }
-}
 
 /// Tells those who wait, and takes the run off the list of live ones when it goes.
 pub(super) struct Exit {
