@@ -45,6 +45,28 @@ impl Clock for SystemClock {
     }
 }
 
+/// A clock that shows one instant for ever, for runs that have to come out the same each time. Waits
+/// take the time that they take.
+#[derive(Debug, Clone, Copy)]
+pub struct StandingClock(Timestamp);
+
+impl StandingClock {
+    /// A clock that shows this instant, to the millisecond, ready to be shared.
+    pub fn shared(instant: Timestamp) -> SharedClock {
+        Arc::new(Self(Timestamp::from_millisecond(instant.as_millisecond()).unwrap_or(instant)))
+    }
+}
+
+impl Clock for StandingClock {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(tokio::time::sleep(duration))
+    }
+}
+
 /// From `earlier` to `later`, zero when the clock was set back in between.
 pub fn elapsed(earlier: Timestamp, later: Timestamp) -> Duration {
     Duration::try_from(later.duration_since(earlier)).unwrap_or_default()

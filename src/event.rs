@@ -1,4 +1,5 @@
-//! What starts a run: one event of one trigger, with its data and its identity.
+//! What starts a run: one event of one trigger, with its data and its identity; and what a run that
+//! has stopped to wait goes on with.
 
 use std::fmt;
 
@@ -6,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::ids::Digest;
-use crate::value::SharedJson;
+use crate::value::{Json, SharedJson};
 
 /// Which trigger of a workflow an event came through: `webhook`, or `webhook[1]` for the second of
 /// a list, or `manual`.
@@ -22,6 +23,11 @@ impl TriggerId {
     /// The trigger that every workflow has: a person.
     pub fn manual() -> Self {
         Self { kind: "manual".to_owned(), index: 0 }
+    }
+
+    /// What a run comes through that another run calls.
+    pub fn call() -> Self {
+        Self { kind: "call".to_owned(), index: 0 }
     }
 }
 
@@ -65,4 +71,36 @@ pub struct SeenFile {
     pub size: u64,
     /// When it was last changed, to the nanosecond, as the file system says.
     pub modified: Timestamp,
+}
+
+/// What a step waits for, beside an instant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Awaited {
+    /// Nothing but its instant.
+    Time,
+    /// A request to the address that only this wait has.
+    Event,
+    /// A person's decision.
+    Approval {
+        /// What is asked.
+        message: String,
+        /// Who is asked, in the author's words; nobody named: whoever can answer.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        to: Vec<String>,
+        /// The JSON Schema of what a yes has to come with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fields: Option<Json>,
+    },
+}
+
+impl Awaited {
+    /// The word for it: `time`, `event` or `approval`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Time => "time",
+            Self::Event => "event",
+            Self::Approval { .. } => "approval",
+        }
+    }
 }

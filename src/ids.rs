@@ -75,6 +75,13 @@ impl Digest {
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
+
+    /// Where the bytes of this digest lie in a folder of blobs: `ab/cdef…`.
+    pub fn shelf(&self) -> String {
+        let mut name = self.to_string();
+        name.insert(2, '/');
+        name
+    }
 }
 
 impl fmt::Display for Digest {
@@ -168,6 +175,15 @@ impl StepPath {
         Self(format!("{}!{name}", self.0).into())
     }
 
+    /// The path without the passes of loops in it: the same for every pass, in every run.
+    pub fn without_passes(&self) -> Self {
+        let mut parts = self.0.split('[');
+        let mut path = parts.next().unwrap_or_default().to_owned();
+        // A bracket stands nowhere else: keys are identifiers, and branches are percent-encoded.
+        path.extend(parts.map(|part| part.split_once(']').map_or(part, |(_, rest)| rest)));
+        Self(path.into())
+    }
+
     /// The path as text; empty for the root.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -206,6 +222,8 @@ mod tests {
         assert_eq!(path.as_str(), "each[3]/up");
         assert_eq!(path.branch("on_error").step("tell").as_str(), "each[3]/up!on_error/tell");
         assert_eq!(path.branch("été/b c").as_str(), "each[3]/up!%C3%A9t%C3%A9%2Fb%20c");
+        assert_eq!(path.pass(12).without_passes().as_str(), "each/up");
+        assert_eq!(path.branch("a[1]").pass(0).without_passes(), StepPath::from("each/up").branch("a[1]"));
     }
 
     #[test]

@@ -59,6 +59,17 @@ pub fn first_name(text: &str) -> Option<&str> {
     named.split_once(END).map(|(name, _)| name)
 }
 
+/// A text with every placeholder as it is written in a template: `{{secrets.NAME}}`.
+pub fn as_written(text: &str) -> String {
+    let mut parts = text.split(MARK.as_str());
+    let mut written = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (name, rest) = part.split_once(END).unwrap_or((part, ""));
+        written.push_str(&format!("{{{{secrets.{name}}}}}{rest}"));
+    }
+    written
+}
+
 /// A secret that is needed and not set.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the secret `{0}` is not set: put it in the environment or in `.env`")]
@@ -234,12 +245,22 @@ impl Known {
     }
 }
 
-/// A value as it may stand in a header, a URL, a JSON text or a log.
+/// The fewest characters that are looked for of a value inside a longer text in base64: a shorter
+/// piece would be found by chance.
+const CORE: usize = 12;
+
+/// The spellings in which a value could travel: as it is, in JSON, in JSON within JSON, in an address
+/// or a form, in hexadecimal, and in base64, by itself or as a part of something longer (`user:password`).
 fn encodings(value: &str) -> impl Iterator<Item = String> {
-    let json = serde_json::Value::from(value).to_string();
+    let in_json = |text: &str| {
+        let json = serde_json::Value::from(text).to_string();
+        json[1..json.len() - 1].to_owned()
+    };
+    let form: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
     let mut spellings = vec![
         value.to_owned(),
-        json[1..json.len() - 1].to_owned(),
+        in_json(value),
+        in_json(&in_json(value)),
         percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC).to_string(),
         percent_encoding::utf8_percent_encode(value, FORM).to_string(),
         STANDARD.encode(value),
@@ -248,9 +269,29 @@ fn encodings(value: &str) -> impl Iterator<Item = String> {
         URL_SAFE_NO_PAD.encode(value),
         value.bytes().map(|byte| format!("{byte:02x}")).collect(),
     ];
+    for text in [value, &form] {
+        spellings.extend((0..3).flat_map(|offset| {
+            [base64_core(&STANDARD_NO_PAD, text, offset), base64_core(&URL_SAFE_NO_PAD, text, offset)]
+        }));
+    }
+    spellings.push(form);
+    spellings.retain(|spelling| !spelling.is_empty());
     spellings.sort();
     spellings.dedup();
     spellings.into_iter()
+}
+
+/// What of a text's base64 is the same whatever stands around it, where so many bytes, modulo three,
+/// stand before it; nothing where that is too little to look for.
+fn base64_core(engine: &impl base64::Engine, text: &str, offset: usize) -> String {
+    let mut bytes = vec![0; offset];
+    bytes.extend_from_slice(text.as_bytes());
+    let encoded = engine.encode(&bytes);
+    let (before, after) = ([0, 2, 3][offset % 3], usize::from(!bytes.len().is_multiple_of(3)));
+    match encoded.get(before..encoded.len().saturating_sub(after)) {
+        Some(core) if core.len() >= CORE => core.to_owned(),
+        _ => String::new(),
+    }
 }
 
 /// What a URL's query leaves as it is, beside letters and digits.
@@ -285,6 +326,25 @@ mod tests {
         }
         assert_eq!(secrets.redact(&placeholder("KEY")), "[secret KEY]");
         assert_eq!(secrets.redact("1 of 1"), "1 of 1");
+    }
+
+    #[test]
+    fn a_secret_in_a_composed_credential_is_redacted() {
+        let value = "supersecretvalue42/+x\"y";
+        let secrets = Secrets::new([("KEY".to_owned(), Secret::new(value))].into());
+        let form: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
+        for user in ["", "u", "me", "ada", "some.body"] {
+            for pair in [format!("{user}:{value}"), format!("{user}:{form}"), format!("{user}:{value}:more")]
+            {
+                let told = secrets.redact(&format!("Basic {}", STANDARD.encode(&pair)));
+                assert!(told.contains("KEY"), "{pair}: {told}");
+                // What is left are at most the edges, which hold no whole character of it.
+                let left = told.trim_start_matches("Basic ");
+                assert!(left.len() < STANDARD.encode(&pair).len(), "{told}");
+            }
+        }
+        let twice = serde_json::json!(serde_json::json!({ "echo": value }).to_string()).to_string();
+        assert!(!secrets.redact(&twice).contains("supersecret"), "{twice}");
     }
 
     #[test]

@@ -36,6 +36,31 @@ pub const INLINE_LIMIT: usize = 64 * 1024;
 /// The largest value a step may give, in bytes of JSON text.
 pub const VALUE_LIMIT: usize = 16 * 1024 * 1024;
 
+/// The most that all values of a run take together, in bytes.
+pub const RUN_LIMIT: u64 = 256 * 1024 * 1024;
+
+impl Value {
+    /// How much it takes, in bytes: exactly what a blob has, and about what an inline value has.
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::Inline(json) => weight(json) as u64,
+            Self::Blob { size, .. } => *size,
+        }
+    }
+}
+
+/// About how much a value takes in memory, in bytes.
+pub fn weight(value: &Json) -> usize {
+    match value {
+        Json::String(text) => 16 + text.len(),
+        Json::Array(items) => 16 + items.iter().map(weight).sum::<usize>(),
+        Json::Object(fields) => {
+            16 + fields.iter().map(|(key, field)| 16 + key.len() + weight(field)).sum::<usize>()
+        }
+        _ => 16,
+    }
+}
+
 /// Whether lists and maps are nested in a value at most `limit` deep.
 pub fn fits_depth(value: &Json, limit: usize) -> bool {
     match value {

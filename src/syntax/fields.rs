@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::tree::{Kind, Node};
-use crate::diagnostic::{Diagnostic, Diagnostics, Span, Spanned, did_you_mean, quoted};
+use crate::diagnostic::{Diagnostic, Diagnostics, Span, Spanned, did_you_mean, nearest, quoted};
 use crate::ids::is_identifier;
 use crate::money::Money;
 use crate::units::{ByteSize, parse_duration};
@@ -68,10 +68,31 @@ impl<'a> Fields<'a> {
         Some(self.left.remove(index))
     }
 
+    /// Takes the field of this name, or else one whose key is a slip of it and of no other of `names`:
+    /// the slip is reported, and what stands there is read as what was meant, so that it is one error.
+    pub fn take_meant(
+        &mut self,
+        name: &str,
+        names: &[&str],
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Field<'a>> {
+        if let Some(field) = self.take(name) {
+            return Some(field);
+        }
+        let is_slip = |key: &str| !names.contains(&key) && nearest(key, names.iter().copied()) == Some(name);
+        let index = self.left.iter().position(|field| is_slip(&field.key.value))?;
+        let field = self.left.remove(index);
+        let message = format!("unknown key {} in {}", quoted(&field.key.value), self.what);
+        let found = Diagnostic::error("unknown-key", field.key.span, message);
+        diagnostics.push(through_alias(found, field.node).with_help(format!("did you mean `{name}`?")));
+        Some(field)
+    }
+
     /// Takes the field of this name; it is an error if it is not there.
     pub fn require(&mut self, name: &str, diagnostics: &mut Diagnostics) -> Option<Field<'a>> {
         let field = self.take(name);
-        if field.is_none() {
+        // One that is misspelled is told as an unknown key.
+        if field.is_none() && !self.left.iter().any(|field| nearest(&field.key.value, [name]).is_some()) {
             let message = format!("`{name}` is missing in {}", self.what);
             let found = Diagnostic::error("missing-key", self.place, message);
             diagnostics.push(found.with_help(format!("add `{name}: …`")));
@@ -140,13 +161,18 @@ pub fn boolean(node: &Node, what: &str, diagnostics: &mut Diagnostics) -> Option
     if let Some(Json::Bool(value)) = scalar_value(node) {
         return Some(value);
     }
-    let help = node.as_text().and_then(|text| match &*text.to_ascii_lowercase() {
+    let help = node.as_text().and_then(boolean_word);
+    diagnostics.push(wrong_type(node, what, "`true` or `false`").with_help_if(help));
+    None
+}
+
+/// What to write for a word that means a boolean elsewhere.
+pub fn boolean_word(word: &str) -> Option<String> {
+    match &*word.to_ascii_lowercase() {
         "true" | "yes" | "on" | "y" => Some("write `true`".to_owned()),
         "false" | "no" | "off" | "n" => Some("write `false`".to_owned()),
         _ => None,
-    });
-    diagnostics.push(wrong_type(node, what, "`true` or `false`").with_help_if(help));
-    None
+    }
 }
 
 /// A whole number within a range; `4.0` is one too.
@@ -261,7 +287,7 @@ fn wrong_type(node: &Node, what: &str, expected: &str) -> Diagnostic {
 }
 
 /// `a list`, `the number `5``.
-fn found(node: &Node) -> String {
+pub fn found(node: &Node) -> String {
     match node.as_scalar() {
         Some(scalar) if !node.is_null() => {
             let noun = node.describe().trim_start_matches("a ");

@@ -98,6 +98,21 @@ impl Sources {
         self.keep(path.into(), SourceKind::Workflow, content)
     }
 
+    /// Lets this content stand for the file at a path, whether it was added before or not: what an
+    /// editor holds and has not saved. What is no other source counts as a workflow.
+    pub fn replace(&mut self, path: impl Into<PathBuf>, content: Result<Vec<u8>, String>) -> FileId {
+        let path = path.into();
+        let (gone, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.entries)
+            .into_iter()
+            .partition(|entry| self.map.file(entry.file).path == path);
+        self.entries = kept;
+        let is_gone = |one: &Diagnostic| gone.iter().any(|entry| entry.file == one.primary.span.file);
+        let told = std::mem::take(&mut self.diagnostics);
+        self.diagnostics.extend(told.into_iter().filter(|one| !is_gone(one)));
+        let kind = SourceKind::of(&path).unwrap_or(SourceKind::Workflow);
+        self.keep(path, kind, content)
+    }
+
     fn keep(&mut self, path: PathBuf, kind: SourceKind, content: Result<Vec<u8>, String>) -> FileId {
         let text =
             content.map_err(|reason| (format!("the file cannot be read: {reason}"), None)).and_then(text_of);
@@ -159,6 +174,18 @@ fn text_of(bytes: Vec<u8>) -> Result<String, (String, Option<String>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_saved_yet_stands_for_the_file() {
+        let mut sources = Sources::new();
+        sources.add("workflows/a.yaml", Ok(vec![0xFF]));
+        sources.add("workflows/b.yaml", Ok(b"b".to_vec()));
+        let file = sources.replace("workflows/a.yaml", Ok(b"a".to_vec()));
+        assert!(sources.diagnostics().is_empty());
+        let texts: Vec<_> =
+            sources.files(SourceKind::Workflow).map(|(id, found)| (id, &*found.text)).collect();
+        assert_eq!((texts.len(), texts[1]), (2, (file, "a")));
+    }
 
     #[test]
     fn a_path_tells_the_kind() {

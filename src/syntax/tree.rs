@@ -53,6 +53,8 @@ pub struct Scalar {
     pub text: Arc<str>,
     /// How it was written.
     pub style: Style,
+    /// The `#` of the comment that follows on its line, if it is bare: what was meant may go on there.
+    pub comment: Option<Span>,
     /// For each stretch of `text` where it stands in the file: (first byte in `text`, first byte in
     /// the file), in order; within a stretch both run alike.
     pub(super) places: Arc<[(u32, u32)]>,
@@ -219,7 +221,7 @@ mod tests {
     use serde_json::json;
 
     fn plain(text: &str) -> Scalar {
-        Scalar { text: text.into(), style: Style::Plain, places: [].into() }
+        Scalar { text: text.into(), style: Style::Plain, comment: None, places: [].into() }
     }
 
     #[test]
@@ -293,7 +295,7 @@ mod tests {
         // `"a\n b"` at byte 10: the text is `a`, a line break, ` b`.
         let node = Span::new(FileId(0), 10, 17);
         let places = [(0, 11), (1, 12), (2, 14)].into();
-        let scalar = Scalar { text: "a\n b".into(), style: Style::DoubleQuoted, places };
+        let scalar = Scalar { text: "a\n b".into(), style: Style::DoubleQuoted, comment: None, places };
         assert_eq!(scalar.locate(node, 0..1), Span::new(FileId(0), 11, 12));
         assert_eq!(scalar.locate(node, 1..2), Span::new(FileId(0), 12, 14));
         assert_eq!(scalar.locate(node, 3..4), Span::new(FileId(0), 15, 16));

@@ -165,7 +165,12 @@ impl<'a> Reader<'a> {
         Some(self.root.unwrap_or_else(|| Node {
             span: Span::new(self.file, 0, 0),
             alias: None,
-            kind: Kind::Scalar(Scalar { text: "".into(), style: Style::Plain, places: [].into() }),
+            kind: Kind::Scalar(Scalar {
+                text: "".into(),
+                style: Style::Plain,
+                comment: None,
+                places: [].into(),
+            }),
         }))
     }
 
@@ -204,14 +209,22 @@ impl<'a> Reader<'a> {
             Style::Literal | Style::Folded => self.trimmed(place),
             _ => place,
         };
-        let scalar = Scalar { text: value.into(), style, places: places.into() };
+        let comment = Some(traps::comment(self.text, place.end as usize))
+            .filter(|_| style == Style::Plain && !absent)
+            .flatten()
+            .map(|at| Span::new(self.file, at, at + 1));
+        let scalar = Scalar { text: value.into(), style, comment, places: places.into() };
         self.finish(Node { span, alias: None, kind: Kind::Scalar(scalar) }, anchor)
     }
 
     /// Text as it is written, in the place of something that was refused.
     fn stand_in(&mut self, written: &str, span: Span, anchor: usize) -> Option<()> {
-        let scalar =
-            Scalar { text: written.into(), style: Style::DoubleQuoted, places: [(0, span.start)].into() };
+        let scalar = Scalar {
+            text: written.into(),
+            style: Style::DoubleQuoted,
+            comment: None,
+            places: [(0, span.start)].into(),
+        };
         self.finish(Node { span, alias: None, kind: Kind::Scalar(scalar) }, anchor)
     }
 
@@ -335,7 +348,7 @@ impl<'a> Reader<'a> {
         let found = if self.open.len() + size.height > DEPTH_LIMIT {
             traps::too_deep(at)
         } else if self.spent.nodes > NODE_LIMIT {
-            let message = format!("the file holds more than {NODE_LIMIT} values");
+            let message = "the file holds more than 100,000 values".to_owned();
             Diagnostic::error("yaml-too-large", at, message).with_label("one too many").with_help(aliases)
         } else if self.spent.bytes > TEXT_LIMIT {
             let message = format!("the file's aliases make more than {TEXT_LIMIT} bytes (4 MiB) of text");
@@ -392,7 +405,7 @@ impl<'a> Reader<'a> {
     fn second_document(&mut self, place: Span) {
         let found =
             Diagnostic::error("yaml-documents", place, "a second document begins here; a file holds one")
-                .with_help("remove the `---` line, or move what follows it to a file of its own");
+                .with_help("remove the `---` or `...` line, or move what follows it to a file of its own");
         self.diagnostics.push(found);
     }
 

@@ -77,6 +77,13 @@ pub(super) fn alias(file: FileId, text: &str, at: usize, in_flow: bool) -> Diagn
     needs_quotes("yaml-alias", file, at, value, message)
 }
 
+/// Where the comment begins that follows on the line of a bare value which ends at `at`.
+pub(super) fn comment(text: &str, at: usize) -> Option<usize> {
+    let rest = rest_of_line(text, at);
+    let blank = rest.len() - rest.trim_start_matches([' ', '\t']).len();
+    (blank > 0 && rest[blank..].starts_with('#')).then_some(at + blank)
+}
+
 /// Lists and maps within each other beyond the limit.
 pub(super) fn too_deep(at: Span) -> Diagnostic {
     let message = format!("lists and maps nest more than {DEPTH_LIMIT} deep");
