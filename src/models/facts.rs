@@ -114,6 +114,17 @@ pub fn reasoning(model: &str) -> Option<Reasoning> {
     matches.then_some(Reasoning { stop: true, sampling_without_effort: (major, minor) >= (5, 1) })
 }
 
+/// How many tokens, reasoning included, an answer of this model may have where something limits what
+/// it costs and the step does not say. Every model that is known can give as many; a local one may
+/// have no room for more than this beside its prompt.
+pub fn usual_answer(model: &str) -> u64 {
+    match (reasoning(model), family(model)) {
+        (Some(_), _) => 32_768,
+        (None, Some(_)) => 8_192,
+        (None, None) => 4_096,
+    }
+}
+
 /// The id in lower case without a router's prefixes.
 fn bare(model: &str) -> String {
     model.rsplit('/').next().unwrap_or(model).to_ascii_lowercase()

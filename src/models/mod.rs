@@ -11,7 +11,7 @@ mod table;
 mod usage;
 
 pub use catalog::{Catalog, DEFAULT_PROVIDER, Price, Quote};
-pub use facts::{Family, JsonMode, Reasoning, family, json_mode, reasoning};
+pub use facts::{Family, JsonMode, Reasoning, family, json_mode, reasoning, usual_answer};
 pub use reference::ModelRef;
 pub use table::{ALIASES, KnownModel, MAMMOUTH};
 pub use usage::{RawUsage, estimate_tokens};

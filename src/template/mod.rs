@@ -1,12 +1,14 @@
 //! The values that people write: text with `{{…}}` ([`Template`], Handlebars), decisions ([`Expr`],
-//! CEL), trees of both ([`Tree`]), and schemas ([`Schema`], JSON Schema and Picoschema).
+//! CEL), trees of both ([`Tree`]), conversations ([`prompt`], Dotprompt), and schemas ([`Schema`],
+//! JSON Schema and Picoschema).
 //!
 //! Libraries read the two languages; both are then lowered to one small tree of [`term`]s that is
 //! evaluated here over a [`Scope`]. So the languages see the same names, share one table of
 //! [`functions`], fail in the same words, and stay within the same budget.
 //!
-//! It is not a type checker: it says what a text reads ([`Reference`]) and leaves it to others
-//! whether that exists. It does no I/O, apart from the time-zone rules that `date` looks up.
+//! It says what a text reads ([`Reference`]), and by the types of that ([`Names`]) what its value is
+//! and what is wrong with it ([`Inference`]). Whether a name exists at some place it leaves to others.
+//! It does no I/O, apart from the time-zone rules that `date` looks up.
 //!
 //! What must stay true: data is never compiled and rendered text is never rendered again; nothing
 //! that a text or a value holds can panic, overflow a stack, or pass the limits below; a path that
@@ -14,8 +16,10 @@
 //! here and an error wherever its value would be needed.
 
 mod evaluate;
+pub mod foresight;
 pub mod functions;
 mod logic;
+pub mod prompt;
 mod reference;
 pub mod schema;
 mod scope;
@@ -23,16 +27,19 @@ mod stack;
 mod term;
 mod text;
 mod tree;
+pub mod types;
 mod values;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 pub use logic::Expr;
 pub use reference::{Need, Reference, Segment, path_text};
-pub use schema::{Schema, SchemaError, Violation};
+pub use schema::{Part as SchemaPart, Schema, SchemaError, Violation, field_name};
 pub use scope::{Branch, Node, Scope};
-pub use text::{Partials, Sink, Template};
+pub use text::{Partials, Piece, Sink, Template};
 pub use tree::Tree;
+pub use types::{Finding, Inference, Names, Outcome, Ty};
 
 /// The longest template, in bytes.
 pub const TEXT_LIMIT: usize = 64 * 1024;
@@ -68,12 +75,23 @@ pub struct TemplateError {
     pub range: Range<usize>,
     /// What to write instead.
     pub help: Option<String>,
+    /// Where it is inside a partial; `range` is then the tag that includes the partial.
+    pub partial: Option<InPartial>,
+}
+
+/// A place inside a partial.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InPartial {
+    /// The partial's name.
+    pub name: Arc<str>,
+    /// The bytes of its text.
+    pub range: Range<usize>,
 }
 
 impl TemplateError {
     /// An error at these bytes of the text.
     pub(crate) fn new(code: &'static str, range: Range<usize>, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), range, help: None }
+        Self { code, message: message.into(), range, help: None, partial: None }
     }
 
     /// The same, with what to write instead.

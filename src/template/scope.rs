@@ -27,6 +27,8 @@ pub enum Node {
     Value(SharedJson),
     /// More names. As a value it is the map of them.
     Branch(Arc<Branch>),
+    /// Something that is there and not known yet. Only where a text is looked at before its time.
+    Unknown,
 }
 
 /// Names in the order in which they were added.
@@ -63,10 +65,14 @@ impl Scope {
             match node {
                 Some(Node::Branch(inner)) => branch = inner,
                 Some(Node::Value(value)) => return descend(value, path, at + 1).map(Cow::Borrowed),
+                Some(Node::Unknown) => return Err(Missing { path, at, holder: Holder::Unknown }),
                 None => return Err(Missing { path, at, holder: Holder::Branch(branch) }),
             }
         }
-        Ok(Cow::Owned(branch.to_json()))
+        match branch.to_known_json() {
+            Some(json) => Ok(Cow::Owned(json)),
+            None => Err(Missing { path, at: path.len(), holder: Holder::Unknown }),
+        }
     }
 }
 
@@ -100,18 +106,40 @@ impl Branch {
         self.nodes.get(name)
     }
 
-    /// The map of all that stands here. Copies the values.
+    /// The map of all that stands here; what is not known is null. Copies the values.
     pub fn to_json(&self) -> Json {
-        let field = |(name, node): (&Arc<str>, &Node)| (name.to_string(), node.to_json());
+        let field = |(name, node): (&Arc<str>, &Node)| {
+            let json = match node {
+                Node::Value(value) => Json::clone(value),
+                Node::Branch(branch) => branch.to_json(),
+                Node::Unknown => Json::Null,
+            };
+            (name.to_string(), json)
+        };
         Json::Object(self.nodes.iter().map(field).collect())
+    }
+
+    /// The same; none when something of it is not known.
+    fn to_known_json(&self) -> Option<Json> {
+        self.is_known().then(|| self.to_json())
+    }
+
+    fn is_known(&self) -> bool {
+        self.nodes.values().all(|node| match node {
+            Node::Value(_) => true,
+            Node::Branch(branch) => branch.is_known(),
+            Node::Unknown => false,
+        })
     }
 }
 
 impl Node {
-    fn to_json(&self) -> Json {
+    /// The value, where all of it is known.
+    pub fn known(&self) -> Option<SharedJson> {
         match self {
-            Self::Value(value) => Json::clone(value),
-            Self::Branch(branch) => branch.to_json(),
+            Self::Value(value) => Some(value.clone()),
+            Self::Branch(branch) => branch.to_known_json().map(Arc::new),
+            Self::Unknown => None,
         }
     }
 }
@@ -177,6 +205,15 @@ pub(super) struct Missing<'v> {
 enum Holder<'v> {
     Branch(&'v Branch),
     Value(&'v Json),
+    /// Nothing that is known: the path may lead somewhere.
+    Unknown,
+}
+
+impl Missing<'_> {
+    /// Whether nobody can say yet what the path leads to.
+    pub(super) fn is_unknown(&self) -> bool {
+        matches!(self.holder, Holder::Unknown)
+    }
 }
 
 impl fmt::Display for Missing<'_> {
@@ -184,6 +221,7 @@ impl fmt::Display for Missing<'_> {
         let parent = path_text(&self.path[..self.at]);
         let part = self.path.get(self.at..=self.at).map(path_text).unwrap_or_default();
         let names: Vec<&str> = match self.holder {
+            Holder::Unknown => return write!(f, "`{parent}` is not known yet"),
             Holder::Branch(branch) => branch.nodes.keys().map(AsRef::as_ref).collect(),
             Holder::Value(Json::Object(fields)) => fields.keys().map(String::as_str).collect(),
             Holder::Value(Json::Array(_)) if part == "length" => {

@@ -1,6 +1,7 @@
 //! The one tree of terms that both languages are lowered to. Names of functions are resolved, paths
 //! are split, and names that a loop gives are counted in frames: nothing here can be unknown.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use regex::Regex;
@@ -13,9 +14,17 @@ use super::reference::Segment;
 /// How deep terms may nest; what evaluates them recurses no deeper.
 pub(super) const TERM_DEPTH: usize = 80;
 
-/// Something that has a value.
+/// Something that has a value, and where it is written.
 #[derive(Debug)]
-pub(super) enum Term {
+pub(super) struct Term {
+    pub(super) op: Op,
+    /// Bytes of the text that it was read from. In a template, those of the whole tag.
+    pub(super) range: Range<usize>,
+}
+
+/// What a term does.
+#[derive(Debug)]
+pub(super) enum Op {
     Literal(Json),
     Path(Path),
     /// `@index`, `@key`, `@first`, `@last` of the loop so many frames out.

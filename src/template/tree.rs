@@ -5,10 +5,11 @@ use std::sync::Arc;
 use crate::value::{Failure, Json, SharedJson};
 
 use super::evaluate::Fault;
+use super::foresight::{self, Foreseen};
 use super::logic::Expr;
 use super::reference::Reference;
 use super::scope::Scope;
-use super::text::Template;
+use super::text::{Sink, Template};
 use super::values::DEPTH_LIMIT;
 use crate::value::fits_depth;
 
@@ -42,6 +43,38 @@ impl Tree {
                 Err(Fault::new("template_limit", message).into())
             }
         }
+    }
+
+    /// The value as far as it is known, with marks for the rest.
+    ///
+    /// # Errors
+    /// As [`evaluate`](Self::evaluate); what depends on something unknown does not fail yet.
+    pub fn foresee(&self, scope: &Scope) -> Result<Foreseen<Json>, Failure> {
+        let all = match self {
+            Self::Literal(_) | Self::Expr(_) => self.evaluate(scope),
+            Self::Text(template) if template.is_single_value() => template.evaluate(scope),
+            Self::Text(template) => {
+                let Foreseen { value, unknown } = template.foresee(scope, Sink::Text)?;
+                return Ok(Foreseen { value: Json::String(value), unknown });
+            }
+            Self::List(items) => {
+                let mut all = Foreseen::known(Vec::new());
+                for item in items {
+                    let item = all.merge(item.foresee(scope)?);
+                    all.value.push(item);
+                }
+                return Ok(Foreseen { value: Json::Array(all.value), unknown: all.unknown });
+            }
+            Self::Map(fields) => {
+                let mut all = Foreseen::known(serde_json::Map::new());
+                for (name, tree) in fields {
+                    let value = all.merge(tree.foresee(scope)?);
+                    all.value.insert(name.to_string(), value);
+                }
+                return Ok(Foreseen { value: Json::Object(all.value), unknown: all.unknown });
+            }
+        };
+        foresight::or_mark(all)
     }
 
     fn value(&self, scope: &Scope) -> Result<Json, Failure> {

@@ -90,18 +90,6 @@ pub(super) fn number(value: f64) -> Option<Json> {
     Number::from_f64(value).map(Json::Number)
 }
 
-/// How many bytes a value takes, roughly: what it costs to copy or to read it.
-pub(super) fn weight(value: &Json) -> usize {
-    match value {
-        Json::String(text) => 16 + text.len(),
-        Json::Array(items) => 16 + items.iter().map(weight).sum::<usize>(),
-        Json::Object(fields) => {
-            16 + fields.iter().map(|(key, field)| 16 + key.len() + weight(field)).sum::<usize>()
-        }
-        _ => 16,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -49,7 +49,7 @@ impl<'e> Evaluator<'e> {
     {
         let mut collected = Vec::new();
         let mut matches = 0_usize;
-        let mut fault = None;
+        let mut fault: Option<Fault<'f>> = None;
         for item in items {
             let frame = Frame { parent: frames, value: item, round: Round::default() };
             let decided = self.look_at(comprehension, &frame, &mut collected);
@@ -60,7 +60,11 @@ impl<'e> Evaluator<'e> {
                 (_, Ok(false)) => {}
                 // One item that decides outweighs an error on another, as CEL has it.
                 (ComprehensionKind::All | ComprehensionKind::Any, Err(other)) if !other.is_limit() => {
-                    fault.get_or_insert_with(|| other.settled());
+                    let other = other.settled();
+                    fault = Some(match fault {
+                        Some(first) => first.or(other),
+                        None => other,
+                    });
                 }
                 (_, Err(fault)) => return Err(fault.settled()),
             }

@@ -13,15 +13,27 @@ use crate::secret;
 use crate::value::{Failure, Json};
 
 use super::ROUND_LIMIT;
+use super::foresight;
 use super::functions::{Arguments, Function};
 use super::scope::{Missing, Scope, descend};
-use super::term::{Logic, Path, Root, RoundValue, Term};
+use super::term::{Logic, Op, Path, Root, RoundValue, Term};
 use super::values::{self, is_truthy, kind};
 
 use operators::select;
 
-/// What one rendering or evaluation may spend: bytes touched, and [`TERM_COST`] for each term.
-const BUDGET: usize = 64 * 1024 * 1024;
+/// What one rendering or evaluation may spend.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Allowance {
+    /// Bytes touched, and [`TERM_COST`] for each term.
+    pub(super) work: usize,
+    /// The rounds of all its loops together.
+    pub(super) rounds: usize,
+}
+
+impl Allowance {
+    /// What everything has that people write.
+    pub(super) const FULL: Self = Self { work: 64 * 1024 * 1024, rounds: ROUND_LIMIT };
+}
 
 /// What a term costs beside the bytes it touches.
 const TERM_COST: usize = 32;
@@ -77,16 +89,29 @@ impl Fault<'_> {
     }
 
     /// Whether the budget or another limit is spent.
-    fn is_limit(&self) -> bool {
+    pub(super) fn is_limit(&self) -> bool {
         matches!(self, Self::Failed(failure) if failure.code == "template_limit")
     }
 
     /// Whether `default` and `exists` take it.
     fn is_missing(&self) -> bool {
         match self {
-            Self::Missing(..) => true,
+            Self::Missing(_, missing) => !missing.is_unknown(),
             Self::Failed(failure) => failure.code == MISSING_PATH,
         }
+    }
+
+    /// The path that is not known yet, where that is why there is no value.
+    pub(super) fn unknown(&self) -> Option<&str> {
+        match self {
+            Self::Missing(spelled, missing) => missing.is_unknown().then_some(*spelled),
+            Self::Failed(failure) => foresight::unknown(failure),
+        }
+    }
+
+    /// Of two faults the one that counts: what is not known may turn out to decide.
+    fn or(self, other: Self) -> Self {
+        if self.unknown().is_none() && other.unknown().is_some() { other } else { self }
     }
 }
 
@@ -96,6 +121,7 @@ const MISSING_PATH: &str = "missing_path";
 impl From<Fault<'_>> for Failure {
     fn from(fault: Fault<'_>) -> Self {
         match fault {
+            Fault::Missing(spelled, missing) if missing.is_unknown() => foresight::failure(spelled),
             Fault::Missing(spelled, missing) => missing_path(spelled, &missing),
             Fault::Failed(failure) => *failure,
         }
@@ -110,9 +136,14 @@ fn missing_path(spelled: &str, missing: &Missing<'_>) -> Failure {
 type Value<'f> = Result<Cow<'f, Json>, Fault<'f>>;
 
 impl<'e> Evaluator<'e> {
-    /// With a fresh budget.
+    /// With everything still to spend.
     pub(super) fn new(scope: &'e Scope) -> Self {
-        Self { scope, budget: Cell::new(BUDGET), rounds: Cell::new(ROUND_LIMIT) }
+        Self::within(scope, Allowance::FULL)
+    }
+
+    /// With so much to spend.
+    pub(super) fn within(scope: &'e Scope, Allowance { work, rounds }: Allowance) -> Self {
+        Self { scope, budget: Cell::new(work), rounds: Cell::new(rounds) }
     }
 
     /// Pays for so many bytes.
@@ -148,7 +179,7 @@ impl<'e> Evaluator<'e> {
         match self.value(term, frames)? {
             Cow::Owned(value) => Ok(value),
             Cow::Borrowed(value) => {
-                self.spend(values::weight(value))?;
+                self.spend(crate::value::weight(value))?;
                 Ok(value.clone())
             }
         }
@@ -160,18 +191,18 @@ impl<'e> Evaluator<'e> {
         'e: 'f,
     {
         self.spend(TERM_COST)?;
-        match term {
-            Term::Literal(value) => Ok(Cow::Borrowed(value)),
-            Term::Path(path) => self.path(path, frames),
-            Term::Round(up, value) => Ok(Cow::Owned(round_value(frames, *up, *value))),
-            Term::Secret(name) => Ok(Cow::Owned(secret::placeholder(name).into())),
-            Term::List(items) => {
+        match &term.op {
+            Op::Literal(value) => Ok(Cow::Borrowed(value)),
+            Op::Path(path) => self.path(path, frames),
+            Op::Round(up, value) => Ok(Cow::Owned(round_value(frames, *up, *value))),
+            Op::Secret(name) => Ok(Cow::Owned(secret::placeholder(name).into())),
+            Op::List(items) => {
                 let items: Result<_, _> = items.iter().map(|item| self.own(item, frames)).collect();
                 items.map(|items| Cow::Owned(Json::Array(items)))
             }
-            Term::Map(entries) => self.map(entries, frames),
-            Term::Call(function, arguments) => self.call(function, arguments, frames),
-            Term::Default(both) => {
+            Op::Map(entries) => self.map(entries, frames),
+            Op::Call(function, arguments) => self.call(function, arguments, frames),
+            Op::Default(both) => {
                 let [wanted, fallback] = both.as_ref();
                 match self.value(wanted, frames) {
                     Ok(value) if !value.is_null() => Ok(value),
@@ -179,17 +210,17 @@ impl<'e> Evaluator<'e> {
                     _ => self.value(fallback, frames),
                 }
             }
-            Term::Exists(term) => match self.value(term, frames) {
+            Op::Exists(term) => match self.value(term, frames) {
                 Ok(value) => truth(!value.is_null()),
                 Err(fault) if fault.is_missing() => truth(false),
                 Err(fault) => Err(fault),
             },
-            Term::Has(term, part) => {
+            Op::Has(term, part) => {
                 let holder = self.value(term, frames)?;
                 truth(descend(&holder, std::slice::from_ref(part), 0).is_ok())
             }
-            Term::Falsy(term) => truth(!is_truthy(self.value(term, frames)?.as_ref())),
-            Term::Truths(logic, terms) => {
+            Op::Falsy(term) => truth(!is_truthy(self.value(term, frames)?.as_ref())),
+            Op::Truths(logic, terms) => {
                 for term in terms {
                     let holds = is_truthy(self.value(term, frames)?.as_ref());
                     if holds == (*logic == Logic::Or) {
@@ -198,33 +229,33 @@ impl<'e> Evaluator<'e> {
                 }
                 truth(*logic == Logic::And)
             }
-            Term::Not(term) => truth(!self.bool(term, frames, "!")?),
-            Term::Negate(term) => self.negate(term, frames),
-            Term::Logic(logic, both) => self.logic(*logic, both, frames),
-            Term::Compare(comparison, both) => self.compare(*comparison, both, frames),
-            Term::Arithmetic(operation, both) => self.arithmetic(*operation, both, frames),
-            Term::Conditional(three) => {
+            Op::Not(term) => truth(!self.bool(term, frames, "!")?),
+            Op::Negate(term) => self.negate(term, frames),
+            Op::Logic(logic, both) => self.logic(*logic, both, frames),
+            Op::Compare(comparison, both) => self.compare(*comparison, both, frames),
+            Op::Arithmetic(operation, both) => self.arithmetic(*operation, both, frames),
+            Op::Conditional(three) => {
                 let [condition, then, otherwise] = three.as_ref();
                 match self.bool(condition, frames, "?")? {
                     true => self.value(then, frames),
                     false => self.value(otherwise, frames),
                 }
             }
-            Term::In(both) => self.contains(both, frames),
-            Term::Select(term, part) => {
+            Op::In(both) => self.contains(both, frames),
+            Op::Select(term, part) => {
                 let holder = self.value(term, frames)?;
                 select(holder, part)
             }
-            Term::Index(both) => self.index(both, frames),
-            Term::Matches(term, pattern) => {
+            Op::Index(both) => self.index(both, frames),
+            Op::Matches(term, pattern) => {
                 let text = self.value(term, frames)?;
-                self.spend(values::weight(&text))?;
+                self.spend(crate::value::weight(&text))?;
                 match text.as_ref() {
                     Json::String(text) => truth(pattern.is_match(text)),
                     other => Err(Fault::of_type(format!("`matches` needs text, found {}", kind(other)))),
                 }
             }
-            Term::Comprehension(comprehension) => self.comprehension(comprehension, frames),
+            Op::Comprehension(comprehension) => self.comprehension(comprehension, frames),
         }
     }
 
@@ -241,7 +272,7 @@ impl<'e> Evaluator<'e> {
         };
         let value = found.map_err(|missing| Fault::Missing(&path.spelled, missing))?;
         if let Cow::Owned(value) = &value {
-            self.spend(values::weight(value))?;
+            self.spend(crate::value::weight(value))?;
         }
         Ok(value)
     }
@@ -273,7 +304,7 @@ impl<'e> Evaluator<'e> {
         let arguments: Result<Vec<_>, _> =
             arguments.iter().map(|argument| self.value(argument, frames)).collect();
         let arguments = arguments?;
-        self.spend(arguments.iter().map(|argument| values::weight(argument)).sum())?;
+        self.spend(arguments.iter().map(|argument| crate::value::weight(argument)).sum())?;
         let result = function.call(&Arguments::new(&arguments));
         let result = result
             .map_err(|reason| Fault::new("function_error", format!("`{}`: {reason}", function.name)))?;
@@ -282,7 +313,7 @@ impl<'e> Evaluator<'e> {
                 format!("`{}` gave a value nested deeper than {} levels", function.name, values::DEPTH_LIMIT);
             return Err(Fault::new("template_limit", message));
         }
-        self.spend(values::weight(&result))?;
+        self.spend(crate::value::weight(&result))?;
         Ok(Cow::Owned(result))
     }
 }

@@ -42,6 +42,7 @@ impl<'e> Evaluator<'e> {
         }
         match (left, self.bool(&both[1], frames, symbol)) {
             (_, Ok(value)) if value == decisive => truth(decisive),
+            (Err(one), Err(other)) => Err(one.or(other)),
             (Err(fault), _) | (_, Err(fault)) => Err(fault),
             _ => truth(!decisive),
         }
@@ -58,7 +59,7 @@ impl<'e> Evaluator<'e> {
     {
         let left = self.value(&both[0], frames)?;
         let right = self.value(&both[1], frames)?;
-        self.spend(values::weight(&left).min(values::weight(&right)))?;
+        self.spend(crate::value::weight(&left).min(crate::value::weight(&right)))?;
         let order = || {
             values::compare(&left, &right).ok_or_else(|| {
                 let (symbol, left, right) = (comparison.symbol(), kind(&left), kind(&right));
@@ -118,7 +119,7 @@ impl<'e> Evaluator<'e> {
                 Some(Json::String(format!("{a}{b}")))
             }
             (Json::Array(a), Json::Array(b)) if operation == Arithmetic::Add => {
-                self.spend(values::weight(&left) + values::weight(&right))?;
+                self.spend(crate::value::weight(&left) + crate::value::weight(&right))?;
                 Some(Json::Array(a.iter().chain(b).cloned().collect()))
             }
             (a, b) => {

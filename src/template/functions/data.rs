@@ -1,5 +1,7 @@
 //! Functions that read and write the formats of data: JSON, YAML, CSV, front matter.
 
+use std::collections::HashSet;
+
 use serde::Serialize as _;
 use serde_json::{Map, json};
 use serde_yaml::Value as Yaml;
@@ -124,7 +126,14 @@ fn to_json(value: Yaml, depth: usize, left: &mut usize) -> Result {
 }
 
 pub(super) fn front_matter(arguments: &Arguments<'_>) -> Result {
-    let text = arguments.text(0)?;
+    read_front_matter(arguments.text(0)?)
+}
+
+/// A text parted into `front_matter`, a map, and `content`, the text after it.
+///
+/// # Errors
+/// When the front matter is not YAML, or not a map.
+pub fn read_front_matter(text: &str) -> Result {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let Some((head, content)) = split_front_matter(text) else {
         return Ok(json!({"front_matter": {}, "content": text}));
@@ -169,20 +178,35 @@ pub(super) fn parse_csv(arguments: &Arguments<'_>) -> Result {
         }
         None => ',',
     };
-    let text = arguments.text(0)?;
+    read_csv(arguments.text(0)?, delimiter)
+}
+
+/// The rows of a CSV text as maps by the names in its first row.
+///
+/// # Errors
+/// When it is not CSV, a row has another length than the first, or the text passes a limit.
+pub fn read_csv(text: &str, delimiter: char) -> Result {
     let mut rows = Rows::new(text.strip_prefix('\u{feff}').unwrap_or(text), delimiter);
     let Some(names) = rows.next_row()? else {
         return Ok(json!([]));
     };
-    if let Some((at, name)) = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)) {
+    let mut seen = HashSet::new();
+    if let Some((at, name)) = names.iter().enumerate().find(|(_, name)| !seen.insert(*name)) {
         return Err(format!("the first row has the name `{name}` twice (column {})", at + 1));
     }
+    // Every row carries the names again, so long names make a small text a large value.
+    let names_weight: usize = names.iter().map(|name| name.len() + 16).sum();
+    let mut left = VALUE_LIMIT;
     let mut list = Vec::new();
     while let Some(row) = rows.next_row()? {
         if row.len() != names.len() {
             let (line, found, wanted) = (rows.started, row.len(), names.len());
             return Err(format!("the row on line {line} has {found} fields, the first row has {wanted}"));
         }
+        let weight = names_weight + row.iter().map(String::len).sum::<usize>();
+        left = left.checked_sub(weight).ok_or_else(|| {
+            format!("the rows with their names make a value of more than {} MiB", VALUE_LIMIT >> 20)
+        })?;
         let fields: Map<_, _> = names.iter().cloned().zip(row.into_iter().map(Json::from)).collect();
         list.push(Json::Object(fields));
         if list.len().saturating_mul(names.len()) > PART_LIMIT {

@@ -3,7 +3,7 @@
 use crate::template::values::{as_integer, kind, number};
 use crate::value::Json;
 
-use super::{Arguments, Body, Function, Parameter, lists, one};
+use super::{Arguments, Body, Function, Gives, Parameter, Takes, lists, one, signature};
 
 type Result = std::result::Result<Json, String>;
 
@@ -11,33 +11,71 @@ type Result = std::result::Result<Json, String>;
 pub(in crate::template) static STANDARD: &[Function] = &[
     standard(
         "size",
-        &[one("value")],
+        &[one("value", Takes::Countable)],
         "How many items, fields or characters there are.",
         "'abc'.size()",
         lists::length,
+        signature::integer,
     ),
-    standard("contains", PAIR, "Whether the text holds the part.", "'abc'.contains('b')", contains),
+    standard(
+        "contains",
+        PAIR,
+        "Whether the text holds the part.",
+        "'abc'.contains('b')",
+        contains,
+        signature::boolean,
+    ),
     standard(
         "startsWith",
         PAIR,
         "Whether the text begins with the part.",
         "'abc'.startsWith('a')",
         starts_with,
+        signature::boolean,
     ),
-    standard("endsWith", PAIR, "Whether the text ends with the part.", "'abc'.endsWith('c')", ends_with),
+    standard(
+        "endsWith",
+        PAIR,
+        "Whether the text ends with the part.",
+        "'abc'.endsWith('c')",
+        ends_with,
+        signature::boolean,
+    ),
     standard(
         "int",
-        &[one("value")],
+        &[one("value", Takes::NumberOrText)],
         "The whole number of a text or a number, cut towards zero.",
         "int('4')",
         int,
+        signature::integer,
     ),
-    standard("double", &[one("value")], "The number of a text or a number.", "double('4.5')", double),
-    standard("string", &[one("value")], "The text of a text, a number or a truth.", "string(4)", string),
-    standard("bool", &[one("value")], "The truth of `true` or `false` as text.", "bool('true')", bool),
+    standard(
+        "double",
+        &[one("value", Takes::NumberOrText)],
+        "The number of a text or a number.",
+        "double('4.5')",
+        double,
+        signature::number,
+    ),
+    standard(
+        "string",
+        &[one("value", Takes::Plain)],
+        "The text of a text, a number or a truth.",
+        "string(4)",
+        string,
+        signature::text,
+    ),
+    standard(
+        "bool",
+        &[one("value", Takes::Truth)],
+        "The truth of `true` or `false` as text.",
+        "bool('true')",
+        bool,
+        signature::boolean,
+    ),
 ];
 
-const PAIR: &[Parameter] = &[one("text"), one("part")];
+const PAIR: &[Parameter] = &[one("text", Takes::Text), one("part", Takes::Text)];
 
 const fn standard(
     name: &'static str,
@@ -45,8 +83,9 @@ const fn standard(
     doc: &'static str,
     example: &'static str,
     body: fn(&Arguments<'_>) -> Result,
+    gives: Gives,
 ) -> Function {
-    Function { name, parameters, doc, example, body: Body::Plain(body) }
+    Function { name, parameters, doc, example, gives, body: Body::Plain(body) }
 }
 
 fn contains(arguments: &Arguments<'_>) -> Result {

@@ -73,7 +73,10 @@ impl Scanner<'_> {
             }
             _ if self.rest().starts_with("{{") => {
                 let error = syntax(start..start + 2, "an expression has no braces around its names");
-                return Err(error.with_help("write the name by itself, as in `steps.a.output > 3`"));
+                return Err(error.with_help(match without_braces(self.text) {
+                    Some(bare) => format!("write `{bare}`"),
+                    None => "write the name by itself, as in `steps.a.output > 3`".to_owned(),
+                }));
             }
             _ => {}
         }
@@ -201,14 +204,21 @@ enum Escapes {
     None,
 }
 
+/// What stands between the braces of a text that is one tag, also where a `$` stands before it.
+fn without_braces(text: &str) -> Option<&str> {
+    let text = text.trim();
+    let bare = text.strip_prefix('$').unwrap_or(text).strip_prefix("{{")?.strip_suffix("}}")?.trim();
+    (bare.len() <= 80 && !bare.contains(['{', '}', '`', '#', '\n'])).then_some(bare)
+}
+
 /// A text that is not an expression.
 pub(super) fn syntax(range: Range<usize>, message: impl Into<String>) -> TemplateError {
-    TemplateError::new("cel_syntax", range, message)
+    TemplateError::new("cel-syntax", range, message)
 }
 
 /// An expression over a limit.
 pub(super) fn limit(range: Range<usize>, message: impl Into<String>) -> TemplateError {
-    TemplateError::new("template_limit", range, message)
+    TemplateError::new("template-limit", range, message)
 }
 
 #[cfg(test)]
@@ -261,7 +271,7 @@ mod tests {
             "a".repeat(4_097),
         ];
         for text in cases {
-            assert_eq!(scan(&text).unwrap_err().code, "template_limit", "{text}");
+            assert_eq!(scan(&text).unwrap_err().code, "template-limit", "{text}");
         }
     }
 }

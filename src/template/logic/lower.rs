@@ -10,12 +10,12 @@ use cel::common::ast::{
 };
 use regex::RegexBuilder;
 
-use crate::diagnostic::nearest;
+use crate::diagnostic::{nearest, quoted};
 use crate::template::TemplateError;
 use crate::template::functions::{self, Body, FUNCTIONS, STANDARD};
 use crate::template::reference::{Need, Reference, Segment, path_text};
 use crate::template::term::{
-    Arithmetic, Comparison, Comprehension, ComprehensionKind, Logic, Path, Root, TERM_DEPTH, Term,
+    Arithmetic, Comparison, Comprehension, ComprehensionKind, Logic, Op, Path, Root, TERM_DEPTH, Term,
 };
 use crate::value::Json;
 
@@ -39,6 +39,7 @@ pub(super) fn compile(text: &str) -> std::result::Result<(Term, Vec<Reference>),
         references: Vec::new(),
         need: Need::Required,
         comprehensions: 0,
+        spans: Vec::new(),
     };
     match lowering.term(program.expression(), 0) {
         Ok(term) => Ok((term, lowering.references)),
@@ -58,10 +59,23 @@ fn parse_errors(text: &str, errors: &cel::ParseErrors) -> Vec<TemplateError> {
     let at =
         start + rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.trim_end().len(), |(at, _)| at);
     let end = at + text.get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
-    let message =
-        error.msg.trim_start_matches("Syntax error: ").replace("'<EOF>'", "the end").replace('\'', "`");
-    let message = message.split(" expecting {").next().unwrap_or_default().to_owned();
-    vec![syntax(at..end, format!("this is not an expression: {message}"))]
+    let before = text[..at].trim_end();
+    if text[at..].trim().is_empty() {
+        return vec![
+            syntax(at..end, "the expression ends too early").with_help("add what is missing at its end"),
+        ];
+    }
+    let word = |text: &str| text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
+    let end = (at + word(&text[at..])).max(end);
+    let found = format!("{} is not expected here", quoted(&text[at..end]));
+    let last = before.rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_').map_or(0, |last| last + 1);
+    let help = match &before[last..] {
+        name if functions::find(name).is_some() => {
+            format!("a function has brackets around what it is given: `{name}(…)`")
+        }
+        _ => "an operator or a comma is missing before it, or it is one too many".to_owned(),
+    };
+    vec![syntax(at..end, found).with_help(help)]
 }
 
 struct Lowering<'t> {
@@ -72,6 +86,8 @@ struct Lowering<'t> {
     references: Vec<Reference>,
     need: Need,
     comprehensions: usize,
+    /// What the terms that are already made of the present one cover.
+    spans: Vec<Range<usize>>,
 }
 
 impl Lowering<'_> {
@@ -98,6 +114,51 @@ impl Lowering<'_> {
                 limit(self.range(node.id), message).with_help("give a part of it a name with `compute`")
             );
         }
+        let from = self.spans.len();
+        let op = self.op(node, depth)?;
+        let range = self.whole_range(node, from);
+        self.spans.truncate(from);
+        self.spans.push(range.clone());
+        Ok(Term { op, range })
+    }
+
+    /// All that a term covers: its own place, and what it was made of.
+    fn whole_range(&self, node: &IdedExpr, from: usize) -> Range<usize> {
+        if let Some((_, segments, id)) = path(node) {
+            return self.path_range(id, segments.len());
+        }
+        let own = match &node.expr {
+            // What a macro stands for has places of its own, which are not in the text.
+            Node::Call(call) if call.target.is_some() || call.func_name.starts_with(char::is_alphabetic) => {
+                self.name_range(node.id)
+            }
+            _ => self.range(node.id),
+        };
+        let own = if own == (0..self.text.len()) { None } else { Some(own) };
+        let parts = own.into_iter().chain(self.spans[from..].iter().cloned());
+        let whole = parts.reduce(|a, b| a.start.min(b.start)..a.end.max(b.end));
+        self.closed(whole.unwrap_or(0..self.text.len()))
+    }
+
+    /// A range and the brackets after it that close those it opens.
+    fn closed(&self, range: Range<usize>) -> Range<usize> {
+        let text = &self.text[range.clone()];
+        let count = |of: char| text.matches(of).count();
+        let mut end = range.end;
+        let mut open =
+            [(')', count('('), count(')')), (']', count('['), count(']')), ('}', count('{'), count('}'))];
+        loop {
+            let rest = &self.text[end..];
+            let next = rest.trim_start();
+            let closing =
+                open.iter_mut().find(|(close, opened, closed)| opened > closed && next.starts_with(*close));
+            let Some((close, _, closed)) = closing else { return range.start..end };
+            *closed += 1;
+            end += rest.len() - next.len() + close.len_utf8();
+        }
+    }
+
+    fn op(&mut self, node: &IdedExpr, depth: usize) -> Result<Op> {
         if let Some((root, segments, id)) = path(node) {
             return self.path(root, segments, id);
         }
@@ -109,12 +170,12 @@ impl Lowering<'_> {
                 if select.test {
                     return self.has(&select.operand, part, depth);
                 }
-                Ok(Term::Select(Box::new(self.term(&select.operand, depth + 1)?), part))
+                Ok(Op::Select(Box::new(self.term(&select.operand, depth + 1)?), part))
             }
             Node::List(list) => self.list(list, node.id, depth),
             Node::Map(map) => {
                 let entries = map.entries.iter().map(|entry| self.entry(entry, depth));
-                entries.collect::<Result<_>>().map(Term::Map)
+                entries.collect::<Result<_>>().map(Op::Map)
             }
             Node::Comprehension(comprehension) => self.comprehension(comprehension, node.id, depth),
             Node::Struct(_) => {
@@ -127,7 +188,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn path(&mut self, root: &str, segments: Vec<Segment>, id: u64) -> Result<Term> {
+    fn path(&mut self, root: &str, segments: Vec<Segment>, id: u64) -> Result<Op> {
         let range = self.path_range(id, segments.len());
         if let Some(up) = self.variables.iter().rev().position(|(name, _)| name == root) {
             let (_, from) = &self.variables[self.variables.len() - 1 - up];
@@ -136,16 +197,16 @@ impl Lowering<'_> {
                 let path = [from.as_slice(), &segments].concat();
                 self.references.push(Reference { path, range, need: self.need });
             }
-            return Ok(Term::Path(Path { root: Root::Frame(up), path: segments, spelled: spelled.into() }));
+            return Ok(Op::Path(Path { root: Root::Frame(up), path: segments, spelled: spelled.into() }));
         }
         if root == "secrets" {
-            let error = TemplateError::new("secret_use", range, "an expression does not see secrets");
+            let error = TemplateError::new("secret-use", range, "an expression does not see secrets");
             return Err(error.with_help("a secret stands where a credential belongs, as `{{secrets.NAME}}`"));
         }
         let path = [&[Segment::Key(root.into())], segments.as_slice()].concat();
         let spelled: Arc<str> = path_text(&path).into();
         self.references.push(Reference { path: path.clone(), range, need: self.need });
-        Ok(Term::Path(Path { root: Root::Scope, path, spelled }))
+        Ok(Op::Path(Path { root: Root::Scope, path, spelled }))
     }
 
     /// From the root of a path through so many parts after it.
@@ -170,8 +231,8 @@ impl Lowering<'_> {
         start..end
     }
 
-    fn literal(&self, literal: &LiteralValue, id: u64) -> Result<Term> {
-        Ok(Term::Literal(match literal {
+    fn literal(&self, literal: &LiteralValue, id: u64) -> Result<Op> {
+        Ok(Op::Literal(match literal {
             LiteralValue::Boolean(truth) => Json::from(*truth.inner()),
             LiteralValue::Double(float) => crate::template::values::number(*float.inner())
                 .ok_or_else(|| syntax(self.range(id), "the number is too large"))?,
@@ -187,11 +248,11 @@ impl Lowering<'_> {
         }))
     }
 
-    fn list(&mut self, list: &ListExpr, id: u64, depth: usize) -> Result<Term> {
+    fn list(&mut self, list: &ListExpr, id: u64, depth: usize) -> Result<Op> {
         if !list.optional_indices.is_empty() {
             return Err(syntax(self.range(id), "optional items are not supported"));
         }
-        list.elements.iter().map(|item| self.term(item, depth + 1)).collect::<Result<_>>().map(Term::List)
+        list.elements.iter().map(|item| self.term(item, depth + 1)).collect::<Result<_>>().map(Op::List)
     }
 
     fn entry(&mut self, entry: &IdedEntryExpr, depth: usize) -> Result<(Term, Term)> {
@@ -203,7 +264,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn has(&mut self, operand: &IdedExpr, part: Segment, depth: usize) -> Result<Term> {
+    fn has(&mut self, operand: &IdedExpr, part: Segment, depth: usize) -> Result<Op> {
         let before = self.references.len();
         let holder = self.term(operand, depth + 1)?;
         let whole = path(operand).and_then(|_| self.references.get(before)).map(|reference| Reference {
@@ -212,7 +273,7 @@ impl Lowering<'_> {
             need: Need::Optional,
         });
         self.references.extend(whole);
-        Ok(Term::Has(Box::new(holder), part))
+        Ok(Op::Has(Box::new(holder), part))
     }
 
     fn terms<const N: usize>(&mut self, nodes: &[IdedExpr], id: u64, depth: usize) -> Result<Box<[Term; N]>> {
@@ -223,17 +284,15 @@ impl Lowering<'_> {
             .map_err(|_| syntax(self.range(id), "an operator has too few or too many operands"))
     }
 
-    fn call(&mut self, call: &CallExpr, id: u64, depth: usize) -> Result<Term> {
+    fn call(&mut self, call: &CallExpr, id: u64, depth: usize) -> Result<Op> {
         let arguments = &call.args;
-        let comparison = |comparison| move |both| Term::Compare(comparison, both);
-        let arithmetic = |operation| move |both| Term::Arithmetic(operation, both);
+        let comparison = |comparison| move |both| Op::Compare(comparison, both);
+        let arithmetic = |operation| move |both| Op::Arithmetic(operation, both);
         match call.func_name.as_str() {
             operators::LOGICAL_AND => {
-                self.terms(arguments, id, depth).map(|both| Term::Logic(Logic::And, both))
+                self.terms(arguments, id, depth).map(|both| Op::Logic(Logic::And, both))
             }
-            operators::LOGICAL_OR => {
-                self.terms(arguments, id, depth).map(|both| Term::Logic(Logic::Or, both))
-            }
+            operators::LOGICAL_OR => self.terms(arguments, id, depth).map(|both| Op::Logic(Logic::Or, both)),
             operators::EQUALS => self.terms(arguments, id, depth).map(comparison(Comparison::Equal)),
             operators::NOT_EQUALS => self.terms(arguments, id, depth).map(comparison(Comparison::Unequal)),
             operators::LESS => self.terms(arguments, id, depth).map(comparison(Comparison::Less)),
@@ -249,23 +308,23 @@ impl Lowering<'_> {
             operators::MULTIPLY => self.terms(arguments, id, depth).map(arithmetic(Arithmetic::Multiply)),
             operators::DIVIDE => self.terms(arguments, id, depth).map(arithmetic(Arithmetic::Divide)),
             operators::MODULO => self.terms(arguments, id, depth).map(arithmetic(Arithmetic::Remainder)),
-            operators::CONDITIONAL => self.terms(arguments, id, depth).map(Term::Conditional),
-            operators::IN => self.terms(arguments, id, depth).map(Term::In),
-            operators::INDEX => self.terms(arguments, id, depth).map(Term::Index),
+            operators::CONDITIONAL => self.terms(arguments, id, depth).map(Op::Conditional),
+            operators::IN => self.terms(arguments, id, depth).map(Op::In),
+            operators::INDEX => self.terms(arguments, id, depth).map(Op::Index),
             operators::LOGICAL_NOT => self.terms(arguments, id, depth).map(|one: Box<[Term; 1]>| {
                 let [term] = *one;
-                Term::Not(Box::new(term))
+                Op::Not(Box::new(term))
             }),
             operators::NEGATE => self.terms(arguments, id, depth).map(|one: Box<[Term; 1]>| {
                 let [term] = *one;
-                Term::Negate(Box::new(term))
+                Op::Negate(Box::new(term))
             }),
             "matches" => self.matches(call, id, depth),
             name => self.function(name, call, id, depth),
         }
     }
 
-    fn matches(&mut self, call: &CallExpr, id: u64, depth: usize) -> Result<Term> {
+    fn matches(&mut self, call: &CallExpr, id: u64, depth: usize) -> Result<Op> {
         let arguments: Vec<&IdedExpr> = call.target.as_deref().into_iter().chain(&call.args).collect();
         let [text, pattern] = arguments.as_slice() else {
             let message = format!("`matches` takes a text and a pattern, found {} values", arguments.len());
@@ -289,10 +348,10 @@ impl Lowering<'_> {
                 format!("the pattern is not right: {reason}"),
             )
         })?;
-        Ok(Term::Matches(Box::new(self.term(text, depth + 1)?), Box::new(compiled)))
+        Ok(Op::Matches(Box::new(self.term(text, depth + 1)?), Box::new(compiled)))
     }
 
-    fn function(&mut self, name: &str, call: &CallExpr, id: u64, depth: usize) -> Result<Term> {
+    fn function(&mut self, name: &str, call: &CallExpr, id: u64, depth: usize) -> Result<Op> {
         let range = self.name_range(id);
         let standard = STANDARD.iter().find(|function| function.name == name);
         let Some(function) = functions::find(name).or(standard) else {
@@ -311,10 +370,10 @@ impl Lowering<'_> {
             self.need = before;
             terms.push(term?);
         }
-        Ok(functions::term(function, terms))
+        Ok(functions::op(function, terms))
     }
 
-    fn comprehension(&mut self, node: &ComprehensionExpr, id: u64, depth: usize) -> Result<Term> {
+    fn comprehension(&mut self, node: &ComprehensionExpr, id: u64, depth: usize) -> Result<Op> {
         let unknown = || syntax(self.range(id), "this macro is not supported");
         let (kind, filter, item) = read_macro(node).ok_or_else(unknown)?;
         self.comprehensions += 1;
@@ -334,12 +393,12 @@ impl Lowering<'_> {
         let item = self.term(item, depth + 1);
         self.variables.pop();
         self.comprehensions -= 1;
-        Ok(Term::Comprehension(Box::new(Comprehension { kind, range, filter: filter?, item: item? })))
+        Ok(Op::Comprehension(Box::new(Comprehension { kind, range, filter: filter?, item: item? })))
     }
 
     /// The path of the items of a range that is a path itself.
     fn source_of(&self, range: &Term) -> Option<Vec<Segment>> {
-        let Term::Path(path) = range else { return None };
+        let Op::Path(path) = &range.op else { return None };
         let mut source = match path.root {
             Root::Scope => path.path.clone(),
             Root::Frame(up) => {
@@ -426,13 +485,33 @@ fn collected(step: &IdedExpr) -> Option<&IdedExpr> {
     }
 }
 
+/// The functions of CEL's timestamps, which there are none of here.
+const DATE_PARTS: &[&str] = &[
+    "getFullYear",
+    "getMonth",
+    "getDate",
+    "getDayOfMonth",
+    "getDayOfWeek",
+    "getDayOfYear",
+    "getHours",
+    "getMinutes",
+    "getSeconds",
+    "getMilliseconds",
+];
+
 fn unknown_function(name: &str, range: Range<usize>) -> TemplateError {
-    let error = TemplateError::new("unknown_function", range, format!("there is no function `{name}`"));
+    let error = TemplateError::new("unknown-function", range, format!("there is no function `{name}`"));
     let own = ["has", "matches", "map", "filter", "all", "exists_one"];
     let known = FUNCTIONS.iter().chain(STANDARD).map(|function| function.name).chain(own);
     match nearest(name, known) {
         Some(near) if near != name => error.with_help(format!("did you mean `{near}`?")),
         Some(_) => error.with_help(format!("`{name}` takes a list first, as in `list.{name}(x, …)`")),
+        None if DATE_PARTS.contains(&name) => {
+            error.with_help("a part of a time is taken as text, as in `date(x, '%Y')`, which gives the year")
+        }
+        None if name == "type" => error.with_help(
+            "types are known before a run; ask whether a value is there, as in `exists(item.error)`",
+        ),
         None if name == "timestamp" => {
             error.with_help("times are RFC 3339 text in UTC, which compares as it is")
         }

@@ -10,12 +10,15 @@
 mod guard;
 mod lower;
 
+use std::ops::Range;
+
 use crate::value::{Failure, Json};
 
 use super::evaluate::{Evaluator, Fault};
-use super::reference::Reference;
+use super::reference::{Reference, Segment};
 use super::scope::Scope;
-use super::term::Term;
+use super::term::{Logic, Op, Path, Root, Term};
+use super::types::{self, Env, Inference, Inferrer, Language, Names, Outcome, Reading, Ty};
 use super::values::{DEPTH_LIMIT, kind};
 use super::{TemplateError, stack};
 use crate::value::fits_depth;
@@ -23,6 +26,7 @@ use crate::value::fits_depth;
 /// A compiled expression. It holds no borrowed text and can be kept as long as its workflow.
 #[derive(Debug)]
 pub struct Expr {
+    source: Box<str>,
     term: Term,
     references: Vec<Reference>,
 }
@@ -38,7 +42,12 @@ impl Expr {
         let lowered = stack::run(depth, || lower::compile(text));
         let unreadable = || vec![guard::syntax(0..text.len(), "the expression can't be read")];
         let (term, references) = lowered.unwrap_or_else(|| Err(unreadable()))?;
-        Ok(Self { term, references })
+        Ok(Self { source: text.into(), term, references })
+    }
+
+    /// The text, as it was written.
+    pub fn source(&self) -> &str {
+        &self.source
     }
 
     /// Every path that is read, in the order of the text.
@@ -48,7 +57,50 @@ impl Expr {
 
     /// Whether the whole expression is one path, so that its value is what stands there.
     pub fn is_path(&self) -> bool {
-        matches!(self.term, Term::Path(_))
+        matches!(self.term.op, Op::Path(_))
+    }
+
+    /// The type of the value, where names have these types.
+    pub fn infer(&self, names: &Names) -> Inference {
+        let mut inferrer = Inferrer::new(Language::Cel);
+        let ty = inferrer.term(&self.term, Reading::Used, &Env::new(names));
+        inferrer.finish(ty)
+    }
+
+    /// What is wrong with the expression as a condition; `what` it is, for messages: `if`.
+    pub fn infer_condition(&self, names: &Names, what: &str) -> Inference {
+        let mut inferrer = Inferrer::new(Language::Cel);
+        inferrer.condition(&self.term, what, Reading::Used, &Env::new(names));
+        inferrer.finish(Ty::boolean())
+    }
+
+    /// The type of what a loop over this goes over; `what` it is, for messages: `foreach`.
+    pub fn infer_range(&self, names: &Names, what: &str) -> Inference {
+        let mut inferrer = Inferrer::new(Language::Cel);
+        let env = Env::new(names);
+        let ty = inferrer.list(&self.term, what, &env);
+        inferrer.finish(ty)
+    }
+
+    /// What is known of names after this condition came out like that.
+    #[must_use]
+    pub fn assume(&self, names: &Names, outcome: Outcome) -> Names {
+        types::assume(&Env::new(names), &self.term, outcome).into_names()
+    }
+
+    /// The parts of the text that all hold when it holds: what stands between its outermost `&&`.
+    pub fn clauses(&self) -> Vec<Range<usize>> {
+        let mut terms = Vec::new();
+        types::flatten(&self.term, Logic::And, &mut terms);
+        terms.into_iter().map(|term| term.range.clone()).collect()
+    }
+
+    /// The path whose value this is, where it is one from a root.
+    pub fn path(&self) -> Option<&[Segment]> {
+        match &self.term.op {
+            Op::Path(Path { root: Root::Scope, path, .. }) => Some(path),
+            _ => None,
+        }
     }
 
     /// The value.

@@ -6,6 +6,7 @@
 //! of `enum`, `anyOf`, `oneOf` or `allOf`, or any other key that begins with `$`; every other map is
 //! Picoschema's list of fields.
 
+mod keywords;
 mod picoschema;
 mod strict;
 
@@ -15,10 +16,11 @@ use std::fmt;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{PatternOptions, ValidationError, Validator};
 
+use crate::template::types::Presence;
 use crate::value::Json;
 
-use super::values::{kind, weight};
-use crate::value::fits_depth;
+use super::values::kind;
+use crate::value::{fits_depth, weight};
 
 /// The deepest schema, in levels of JSON.
 const SCHEMA_DEPTH: usize = 64;
@@ -43,6 +45,17 @@ pub struct SchemaError {
     pub message: String,
     /// Where, as a JSON pointer into what was parsed; empty for all of it.
     pub pointer: String,
+    /// Which part of that is meant.
+    pub part: Part,
+}
+
+/// A part of an entry of a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Its name.
+    Key,
+    /// What stands there.
+    Value,
 }
 
 /// One thing about a value that its schema does not allow.
@@ -57,7 +70,21 @@ pub struct Violation {
 
 impl SchemaError {
     fn new(pointer: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { message: message.into(), pointer: pointer.into() }
+        Self { message: message.into(), pointer: pointer.into(), part: Part::Value }
+    }
+
+    fn of_key(pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { part: Part::Key, ..Self::new(pointer, message) }
+    }
+}
+
+/// The name of a field as its key writes it, and whether the field may be left out: what stands before
+/// the parentheses, without `?`.
+pub fn field_name(key: &str) -> (&str, Presence) {
+    let name = key.split_once('(').map_or(key, |(name, _)| name).trim_end();
+    match name.strip_suffix('?') {
+        Some(name) => (name, Presence::Optional),
+        None => (name, Presence::Required),
     }
 }
 
@@ -78,6 +105,7 @@ impl Schema {
         check_size(schema)?;
         let json = match schema {
             Json::Object(fields) if is_json_schema(fields) => {
+                keywords::check(schema)?;
                 let mut fields = fields.clone();
                 if fields.get("properties").is_some_and(Json::is_object) && !fields.contains_key("type") {
                     fields.insert("type".to_owned(), "object".into());
@@ -86,6 +114,10 @@ impl Schema {
             }
             short => picoschema::expand(short, named)?,
         };
+        Self::parse_expanded(json)
+    }
+
+    fn parse_expanded(json: Json) -> Result<Self, SchemaError> {
         // Named schemas can make it larger than it was written.
         check_size(&json)?;
         let patterns = PatternOptions::regex().size_limit(SCHEMA_SIZE);
@@ -96,6 +128,23 @@ impl Schema {
             SchemaError::new(error.instance_path().to_string(), message)
         })?;
         Ok(Self { json, validator })
+    }
+
+    /// Reads a field as it stands in a list of fields, where Picoschema's parentheses may be part of
+    /// its key: `tags(array, why): string`, `note?: string`. None where the key has no parentheses: its
+    /// value then says all.
+    ///
+    /// Pointers of errors lead into a map that has this field alone.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), and when the key is none.
+    pub fn parse_field(key: &str, value: &Json) -> Result<Option<Self>, SchemaError> {
+        if !key.contains('(') {
+            return Ok(None);
+        }
+        check_size(value)?;
+        let json = picoschema::expand_field(key, value)?;
+        Self::parse_expanded(json).map(Some)
     }
 
     /// The schema as JSON Schema.

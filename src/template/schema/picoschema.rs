@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, json};
 
-use crate::diagnostic::did_you_mean;
+use crate::diagnostic::{did_you_mean, quoted};
 use crate::template::values::kind;
 use crate::value::Json;
 
@@ -29,6 +29,19 @@ const SCHEMA_LIMIT: usize = 10_000;
 pub(super) fn expand(short: &Json, named: &BTreeMap<String, Json>) -> Result<Json> {
     let mut expander = Expander { named, left: SCHEMA_LIMIT };
     expander.schema(short, "").map(Json::Object)
+}
+
+/// The JSON Schema of one field, whose key has its form in parentheses.
+pub(super) fn expand_field(key: &str, value: &Json) -> Result<Json> {
+    let pointer = pointer_to("", key);
+    let Key { form, .. } = read_key(key, &pointer)?;
+    let mut expander = Expander { named: &BTreeMap::new(), left: SCHEMA_LIMIT };
+    expander.property(form, value, &pointer).map(Json::Object)
+}
+
+/// The pointer to a key of the map that this pointer leads to.
+fn pointer_to(map: &str, key: &str) -> String {
+    format!("{map}/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 
 struct Expander<'n> {
@@ -72,7 +85,7 @@ impl Expander<'_> {
         let (mut properties, mut required) = (Map::new(), Vec::new());
         let mut others = json!(false);
         for (key, value) in fields {
-            let pointer = format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
+            let pointer = pointer_to(pointer, key);
             if key == WILDCARD {
                 others = Json::Object(self.schema(value, &pointer)?);
                 continue;
@@ -124,7 +137,7 @@ impl Expander<'_> {
                 }
             },
             other => {
-                let error = SchemaError::new(
+                let error = SchemaError::of_key(
                     pointer,
                     format!("expected `(array)`, `(object)` or `(enum)`, found `({other})`"),
                 );
@@ -151,8 +164,8 @@ fn read_key<'k>(key: &'k str, pointer: &str) -> Result<Key<'k>> {
         None => (key, None),
         Some((name, form)) => {
             let closed = form.strip_suffix(')');
-            let form =
-                closed.ok_or_else(|| SchemaError::new(pointer, format!("`(` is never closed in `{key}`")))?;
+            let form = closed
+                .ok_or_else(|| SchemaError::of_key(pointer, format!("`(` is never closed in `{key}`")))?;
             (name, Some(described(form)))
         }
     };
@@ -162,7 +175,7 @@ fn read_key<'k>(key: &'k str, pointer: &str) -> Result<Key<'k>> {
         None => (name, false),
     };
     match name.is_empty() {
-        true => Err(SchemaError::new(pointer, format!("`{key}` has no name"))),
+        true => Err(SchemaError::of_key(pointer, format!("`{key}` has no name"))),
         false => Ok(Key { name, optional, form }),
     }
 }
@@ -194,6 +207,24 @@ fn allow_null(schema: &mut Map<String, Json>) {
 
 fn unknown_type(name: &str, named: &BTreeMap<String, Json>, pointer: &str) -> SchemaError {
     let known = SCALARS.into_iter().chain(named.keys().map(String::as_str));
-    let help = did_you_mean(name, known).map(|help| format!("; {help}")).unwrap_or_default();
-    SchemaError::new(pointer, format!("there is no type `{name}`{help}"))
+    let help = match name {
+        "text" | "str" | "varchar" => Some("write `string`".to_owned()),
+        "int" | "long" => Some("write `integer`".to_owned()),
+        "float" | "double" | "decimal" => Some("write `number`".to_owned()),
+        "bool" => Some("write `boolean`".to_owned()),
+        "date" | "datetime" | "time" => Some("a time is a `string`".to_owned()),
+        name if matches!(name, "array" | "list") || name.ends_with("[]") => Some(list_of(name, pointer)),
+        _ => did_you_mean(name, known),
+    };
+    let help = help.map(|help| format!("; {help}")).unwrap_or_default();
+    SchemaError::new(pointer, format!("there is no type {}{help}", quoted(name)))
+}
+
+/// How a list is written where the short form stands, for what looks like one.
+fn list_of(name: &str, pointer: &str) -> String {
+    let item = name.strip_suffix("[]").filter(|item| SCALARS.contains(item)).unwrap_or("string");
+    match pointer.rsplit('/').next().filter(|field| !field.is_empty()) {
+        Some(field) => format!("a list is `{field}(array): {item}`"),
+        None => format!("a list is `{{ type: array, items: {{ type: {item} }} }}`"),
+    }
 }

@@ -2,63 +2,94 @@
 //!
 //! The tree is walked in the order of the text, in step with the tags that the guard found, so that
 //! every error and every reference has its place. Paths inside loops are resolved to where their
-//! values come from. Partials are expanded where they are included.
+//! values come from.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use handlebars::Template as LibraryTemplate;
-use handlebars::template::{BlockParam, DecoratorTemplate, HelperTemplate, Parameter, TemplateElement};
+use handlebars::template::{BlockParam, HelperTemplate, Parameter, TemplateElement};
 
 use crate::diagnostic::did_you_mean;
 use crate::template::reference::{Need, Reference, Segment, is_name};
 use crate::template::term::{RoundValue, Term};
-use crate::template::{TEXT_LIMIT, TemplateError, stack};
+use crate::template::{InPartial, TemplateError, stack};
 
 use super::context::{Context, Contexts};
 use super::guard::{self, Kind, Scan, TAG_LIMIT, Tag, syntax};
-use super::helpers::{self, BLOCKS};
+use super::helpers::{self, BLOCKS, COMPARING};
 use super::operand::Operand;
 use super::part::{Origin, Part, Value};
-use super::{Partials, Template};
-
-/// How deep partials may include each other.
-const PARTIAL_DEPTH: usize = 16;
-
-/// How many bytes all included partials may have together.
-const PARTIAL_BYTES: usize = 16 * TEXT_LIMIT;
-
-/// How many values a partial may be given.
-const PARTIAL_VALUES: usize = 16;
+use super::partial::{Including, PARTIAL_BYTES};
+use super::{Markup, Partials, Template};
 
 /// Compiles a template and the partials that it includes.
 pub(super) fn compile(text: &str, partials: &Partials) -> Result<Template, Vec<TemplateError>> {
+    let (parts, host, compiler) = run(text, partials, Dialect::Text)?;
+    Ok(Template { parts, references: compiler.references, host, partials: compiler.included })
+}
+
+/// Compiles a text that holds marks, and the partials that it includes.
+pub(super) fn compile_markup(text: &str, partials: &Partials) -> Result<Markup, Vec<TemplateError>> {
+    let (parts, _, compiler) = run(text, partials, Dialect::Markup)?;
+    Ok(Markup { parts, references: compiler.references, partials: compiler.included })
+}
+
+/// What is wrong with a partial, wherever it is included.
+pub(super) fn check_partial(text: &str, partials: &Partials) -> Vec<TemplateError> {
+    run(text, partials, Dialect::Partial).err().unwrap_or_default()
+}
+
+/// The parts of a text, how many references come before the end of its URL's host, and what else was
+/// found on the way.
+fn run<'p>(
+    text: &str,
+    partials: &'p Partials,
+    dialect: Dialect,
+) -> Result<(Vec<Part>, usize, Compiler<'p>), Vec<TemplateError>> {
     let source = read(text).map_err(|error| vec![error])?;
     let mut compiler = Compiler {
+        dialect,
         partials,
         contexts: Contexts::default(),
         references: Vec::new(),
         errors: Vec::new(),
         including: Vec::new(),
+        site: 0..0,
         included: Vec::new(),
         tags_left: TAG_LIMIT,
         bytes_left: PARTIAL_BYTES,
     };
+    if dialect != Dialect::Text {
+        // Names are those of the one value that is given.
+        compiler.contexts.push(Context::new(Some(Vec::new()), Origin::Data));
+    }
     let (parts, host) = compiler.source(&source, None);
     match compiler.errors.is_empty() {
-        true => Ok(Template { parts, references: compiler.references, host, partials: compiler.included }),
+        true => Ok((parts, host, compiler)),
         false => Err(compiler.errors),
     }
 }
 
+/// What a text may hold, and what its names are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// Values in text; names are the roots of a workflow.
+    Text,
+    /// Values and marks; names are the fields of one value.
+    Markup,
+    /// A partial by itself: nobody knows what stands around it, so every name may lead somewhere.
+    Partial,
+}
+
 /// A text, its tags, and what the library made of it.
-struct Source<'t> {
+pub(super) struct Source<'t> {
     text: &'t str,
     scan: Scan,
     tree: LibraryTemplate,
 }
 
-fn read(text: &str) -> Result<Source<'_>, TemplateError> {
+pub(super) fn read(text: &str) -> Result<Source<'_>, TemplateError> {
     let scan = guard::scan(text)?;
     match stack::run(scan.depth, || {
         LibraryTemplate::compile(text).map_err(|error| library_error(text, &error))
@@ -76,21 +107,29 @@ fn library_error(text: &str, error: &handlebars::TemplateError) -> TemplateError
     let rest = text.get(start..).unwrap_or_default();
     let at = start + rest.char_indices().nth(column.saturating_sub(1)).map_or(0, |(at, _)| at);
     let end = text[at..].find("}}").map_or(text.len(), |end| at + end + 2);
+    let is_pipe = text[at..end].starts_with('|');
+    if is_pipe {
+        return syntax(at..at + 1, "`|` has no meaning in a tag")
+            .with_help("a function stands first, as in `{{upper inputs.name}}`");
+    }
     syntax(at..end, "this is not a valid tag")
         .with_help("a tag is `{{path}}`, `{{function argument …}}` or a block `{{#if …}}…{{/if}}`")
 }
 
 pub(super) struct Compiler<'p> {
-    partials: &'p Partials,
+    pub(super) dialect: Dialect,
+    pub(super) partials: &'p Partials,
     pub(super) contexts: Contexts,
     pub(super) references: Vec<Reference>,
     pub(super) errors: Vec<TemplateError>,
-    /// The partials that are being expanded, outermost first, and the tag that began it.
-    including: Vec<Arc<str>>,
-    included: Vec<Arc<str>>,
+    /// The partials that are being expanded, outermost first.
+    pub(super) including: Vec<Including>,
+    /// The tag that was read last, in its own text.
+    pub(super) site: Range<usize>,
+    pub(super) included: Vec<Arc<str>>,
     /// How many tags there may still be, partials expanded.
     tags_left: usize,
-    bytes_left: usize,
+    pub(super) bytes_left: usize,
 }
 
 /// The tags of a text, one after another as the tree is walked.
@@ -102,12 +141,6 @@ struct Tags<'t> {
 }
 
 impl Tags<'_> {
-    /// The place of the next tag.
-    fn next(&mut self) -> Range<usize> {
-        let tag = self.tags.next().map(|tag| tag.range.clone()).unwrap_or_default();
-        self.instead.clone().unwrap_or(tag)
-    }
-
     /// The space before the next tag, if there is nothing else on its line.
     fn indent(&self) -> &str {
         let Some(Tag { range, .. }) = self.tags.as_slice().first() else { return "" };
@@ -124,24 +157,35 @@ impl Tags<'_> {
 }
 
 impl Compiler<'_> {
-    /// An error here; inside a partial it says which.
+    /// An error here; inside a partial it says where in that.
     pub(super) fn error(&mut self, mut error: TemplateError) {
         if let Some(partial) = self.including.last() {
-            error.message = format!("in the partial `{partial}`: {}", error.message);
+            let range = partial.written(self.site.clone());
+            error.partial = Some(InPartial { name: partial.name.clone(), range });
         }
         if !self.errors.contains(&error) {
             self.errors.push(error);
         }
     }
 
+    /// The place of the next tag, as it is reported.
+    fn next(&mut self, tags: &mut Tags<'_>) -> Range<usize> {
+        self.site = tags.tags.next().map(|tag| tag.range.clone()).unwrap_or_default();
+        tags.instead.clone().unwrap_or_else(|| self.site.clone())
+    }
+
     /// The parts of a text, and how many references come before the end of its URL's host.
-    fn source(&mut self, source: &Source<'_>, instead: Option<Range<usize>>) -> (Vec<Part>, usize) {
+    pub(super) fn source(
+        &mut self,
+        source: &Source<'_>,
+        instead: Option<Range<usize>>,
+    ) -> (Vec<Part>, usize) {
         let tags = &source.scan.tags;
         match self.tags_left.checked_sub(tags.len()) {
             Some(left) => self.tags_left = left,
             None => {
                 let message = format!("with its partials the template has more than {TAG_LIMIT} tags");
-                self.error(TemplateError::new("template_limit", instead.unwrap_or_default(), message));
+                self.error(TemplateError::new("template-limit", instead.unwrap_or_default(), message));
                 return (Vec::new(), 0);
             }
         }
@@ -174,24 +218,25 @@ impl Compiler<'_> {
             TemplateElement::RawString(text) => push_text(parts, text),
             TemplateElement::Comment(_) => {}
             TemplateElement::Expression(tag) | TemplateElement::HtmlExpression(tag) => {
-                let range = tags.next();
-                if let Some(value) = self.value(tag, range) {
-                    parts.push(Part::Value(value));
+                let range = self.next(tags);
+                match self.marker(tag, &range) {
+                    Some(marker) => parts.extend(marker.map(Part::Mark)),
+                    None => parts.extend(self.value(tag, range).map(Part::Value)),
                 }
             }
             TemplateElement::HelperBlock(block) => {
-                let range = tags.next();
+                let range = self.next(tags);
                 self.block(block, range, tags, parts);
-                tags.next();
+                self.next(tags);
             }
             TemplateElement::PartialExpression(partial) => {
                 let indent = tags.indent().to_owned();
-                let range = tags.next();
+                let range = self.next(tags);
                 self.partial(partial, &indent, range, parts);
             }
             // Decorators, partial blocks, and what a later library may add.
             _ => {
-                let range = tags.next();
+                let range = self.next(tags);
                 self.error(syntax(range, "decorators and partial blocks are not supported"));
             }
         }
@@ -215,7 +260,7 @@ impl Compiler<'_> {
             return parts.append(&mut self.body(block.template.as_ref(), tags));
         }
         let subject = self.subject(block, name, &range);
-        let subject = subject.unwrap_or_else(|| Operand::literal(serde_json::Value::Null));
+        let subject = subject.unwrap_or_else(|| Operand::literal(serde_json::Value::Null, &range));
         match name {
             "each" | "with" => {
                 let looping = name == "each";
@@ -232,17 +277,18 @@ impl Compiler<'_> {
             _ => {
                 let body = self.body(block.template.as_ref(), tags);
                 let otherwise = self.otherwise(block, tags);
-                let (then, otherwise) = if name == "unless" { (otherwise, body) } else { (body, otherwise) };
+                let negated = name.starts_with("unless");
+                let (then, otherwise) = if negated { (otherwise, body) } else { (body, otherwise) };
                 parts.push(Part::If { condition: subject.term, then, otherwise });
             }
         }
     }
 
-    /// The one value that a block is about.
+    /// The value that a block is about: of two values, whether they are equal.
     fn subject(&mut self, block: &HelperTemplate, name: &str, range: &Range<usize>) -> Option<Operand> {
         if !BLOCKS.contains(&name) {
             let error =
-                TemplateError::new("unknown_function", range.clone(), format!("there is no block `{name}`"));
+                TemplateError::new("unknown-function", range.clone(), format!("there is no block `{name}`"));
             let help = match helpers::is_inline(name) {
                 true => Some(format!(
                     "`{name}` is a function: write `{{{{{name} …}}}}` or `{{{{#if ({name} …)}}}}`"
@@ -252,16 +298,25 @@ impl Compiler<'_> {
             self.error(error.with_help_if(help));
             return None;
         }
-        if block.params.len() != 1 || !block.hash.is_empty() {
+        let (wanted, words) = if COMPARING.contains(&name) { (2, "two values") } else { (1, "one value") };
+        if block.params.len() != wanted || !block.hash.is_empty() {
             let found = block.params.len() + block.hash.len();
-            let message = format!("`{{{{#{name}}}}}` takes one value, found {found}");
+            let message = format!("`{{{{#{name}}}}}` takes {words}, found {found}");
             let error = TemplateError::new("arguments", range.clone(), message);
             let operator = block.params.get(1).and_then(Parameter::as_name).is_some_and(helpers::is_inline);
             let help = operator.then_some("write the function first, in parentheses: `{{#if (eq a b)}}`");
             self.error(error.with_help_if(help.map(str::to_owned)));
             return None;
         }
-        self.parameter(&block.params[0], range, Need::Required)
+        let values: Vec<_> =
+            block.params.iter().map(|value| self.parameter(value, range, Need::Required)).collect();
+        let mut values: Vec<Operand> = values.into_iter().collect::<Option<_>>()?;
+        if wanted == 1 {
+            return values.pop();
+        }
+        let op = helpers::inline("eq", values.into_iter().map(|value| value.term).collect())?;
+        let term = Term { op, range: range.clone() };
+        Some(Operand { term, path: None, origin: Origin::Data })
     }
 
     /// What stands under `{{else}}`, which may be the block of an `{{else if}}`.
@@ -269,13 +324,13 @@ impl Compiler<'_> {
         let elements = block.inverse.as_ref().map(|inverse| inverse.elements.as_slice()).unwrap_or_default();
         match (tags.peek(), elements) {
             (Some(Kind::ElseIf), [TemplateElement::HelperBlock(next)]) => {
-                let range = tags.next();
+                let range = self.next(tags);
                 let mut parts = Vec::new();
                 self.block(next, range, tags, &mut parts);
                 parts
             }
             (Some(Kind::Else), _) => {
-                tags.next();
+                self.next(tags);
                 self.body(block.inverse.as_ref(), tags)
             }
             _ => Vec::new(),
@@ -311,78 +366,6 @@ impl Compiler<'_> {
         }
         context
     }
-
-    /// Expands a partial in its place.
-    fn partial(&mut self, tag: &DecoratorTemplate, indent: &str, range: Range<usize>, parts: &mut Vec<Part>) {
-        let name = tag.name.as_name().unwrap_or_default().trim_matches(['[', ']', '\'']);
-        let Some((name, text)) = self.partials.texts.get_key_value(name) else {
-            let error = TemplateError::new("unknown_partial", range, format!("there is no partial `{name}`"));
-            let help = did_you_mean(name, self.partials.names());
-            return self.error(error.with_help_if(help));
-        };
-        let (name, text) = (Arc::clone(name), Arc::clone(text));
-        if self.including.contains(&name) || self.including.len() >= PARTIAL_DEPTH {
-            let path: Vec<_> = self.including.iter().chain([&name]).map(AsRef::as_ref).collect();
-            let message = match self.including.contains(&name) {
-                true => format!("the partial includes itself: `{}`", path.join("` → `")),
-                false => format!("partials include each other at most {PARTIAL_DEPTH} levels deep"),
-            };
-            return self.error(TemplateError::new("template_limit", range, message));
-        }
-        let text = indented(&text, indent);
-        let Some(left) = self.bytes_left.checked_sub(text.len()) else {
-            let message = format!("the partials have more than {} KiB together", PARTIAL_BYTES >> 10);
-            return self.error(TemplateError::new("template_limit", range, message));
-        };
-        self.bytes_left = left;
-        let bound = self.bind(tag, &range);
-        self.including.push(Arc::clone(&name));
-        if !self.included.contains(&name) {
-            self.included.push(name);
-        }
-        let mut body = match read(&text) {
-            Ok(source) => self.source(&source, Some(range)).0,
-            Err(error) => {
-                self.error(TemplateError { range, ..error });
-                Vec::new()
-            }
-        };
-        self.including.pop();
-        bound.iter().for_each(|_| self.contexts.pop());
-        if bound.is_empty() {
-            parts.append(&mut body);
-        } else {
-            parts.push(Part::Bind { values: bound, body });
-        }
-    }
-
-    /// What a partial is given, each value as a context of its own: `{{> name context key=value}}`.
-    fn bind(&mut self, tag: &DecoratorTemplate, range: &Range<usize>) -> Vec<Term> {
-        let (values, named) = (tag.params.len(), tag.hash.len());
-        if values > 1 || named > PARTIAL_VALUES {
-            let message = format!("a partial takes one value and at most {PARTIAL_VALUES} of `name=value`");
-            self.error(TemplateError::new("arguments", range.clone(), message));
-            return Vec::new();
-        }
-        let mut named: Vec<_> = tag.hash.iter().map(|(name, value)| (Some(name.as_str()), value)).collect();
-        named.sort_by_key(|(name, _)| *name);
-        let given: Vec<_> = tag.params.iter().map(|value| (None, value)).chain(named).collect();
-        // All are read in the surroundings of the tag, before any of them becomes a context.
-        let operands: Vec<_> = given
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, self.parameter(value, range, Need::Required)?)))
-            .collect();
-        let mut terms = Vec::new();
-        for (name, Operand { term, path, origin }) in operands {
-            self.contexts.push(Context {
-                name: name.map(Into::into),
-                is_this: name.is_none(),
-                ..Context::new(path, origin)
-            });
-            terms.push(term);
-        }
-        terms
-    }
 }
 
 /// Adds text, to the text before it where there is some.
@@ -392,16 +375,6 @@ fn push_text(parts: &mut Vec<Part>, text: &str) {
         Some(Part::Text(before)) => before.push_str(text),
         _ => parts.push(Part::Text(text.to_owned())),
     }
-}
-
-/// The text with each line moved to the right, for a partial that stands alone on its line.
-fn indented(text: &str, indent: &str) -> String {
-    let mut moved = String::with_capacity(text.len());
-    for line in text.split_inclusive('\n') {
-        moved.push_str(indent);
-        moved.push_str(line);
-    }
-    moved
 }
 
 /// Whether what follows this beginning of a URL comes after its host. NUL stands for values.

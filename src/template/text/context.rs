@@ -60,6 +60,11 @@ impl Contexts {
         self.list.iter().rev().nth(up)
     }
 
+    /// How many frames out the outermost context is.
+    pub(super) fn outermost(&self) -> usize {
+        self.list.len().saturating_sub(1)
+    }
+
     /// The context that is `this` so many levels up; none at the top and above.
     pub(super) fn this(&self, up: usize) -> Option<Found<'_>> {
         self.outwards().filter(|(_, context)| context.is_this).nth(up)

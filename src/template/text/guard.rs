@@ -58,7 +58,7 @@ pub(super) fn scan(text: &str) -> Result<Scan> {
     if text.len() > TEXT_LIMIT {
         let message =
             format!("a template has at most {} KiB, this one has {} bytes", TEXT_LIMIT >> 10, text.len());
-        return Err(TemplateError::new("template_limit", 0..0, message));
+        return Err(TemplateError::new("template-limit", 0..0, message));
     }
     let mut scanner = Scanner { text, at: 0, tags: Vec::new(), open: Vec::new(), depth: 0, calls: 0 };
     let most = TAG_LIMIT.min(WORK_LIMIT / text.len().max(1));
@@ -68,7 +68,7 @@ pub(super) fn scan(text: &str) -> Result<Scan> {
         count += 1;
         if count > most {
             let message = format!("a template of {} bytes has at most {most} tags and comments", text.len());
-            let error = TemplateError::new("template_limit", start..scanner.at, message);
+            let error = TemplateError::new("template-limit", start..scanner.at, message);
             return Err(
                 error.with_help("move a part of it into a partial, or build its data in a step before")
             );
@@ -214,7 +214,7 @@ impl<'t> Scanner<'t> {
         self.depth = self.depth.max(depth);
         if depth > BLOCK_DEPTH {
             let message = format!("blocks nest at most {BLOCK_DEPTH} levels (each `else if` is one)");
-            return Err(TemplateError::new("template_limit", range.clone(), message));
+            return Err(TemplateError::new("template-limit", range.clone(), message));
         }
         Ok(())
     }
@@ -316,7 +316,7 @@ impl<'t> Scanner<'t> {
                     self.calls = self.calls.max(depth);
                     if depth > CALL_DEPTH {
                         let message = format!("parentheses nest at most {CALL_DEPTH} levels in a tag");
-                        return Err(TemplateError::new("template_limit", start..self.at, message));
+                        return Err(TemplateError::new("template-limit", start..self.at, message));
                     }
                 }
                 ')' => {
@@ -385,9 +385,13 @@ impl<'t> Scanner<'t> {
         }
         let found = self.rest().chars().next().unwrap_or_default();
         let error = syntax(start..self.at + found.len_utf8(), format!("`{found}` has no meaning in a tag"));
-        Err(error.with_help(
-            "write `\\{{` for braces that are meant literally; decisions are written in CEL, as in `if:`",
-        ))
+        Err(error.with_help(match found {
+            '|' => "a function stands first, as in `{{upper inputs.name}}`",
+            '+' | '*' | '<' | '>' | '=' | '?' | '!' | '&' | '%' => {
+                "a tag only fills in: work it out in CEL, in `if:` or a `compute:` step before, and read that"
+            }
+            _ => "write `\\{{` for braces that are meant literally",
+        }))
     }
 }
 
@@ -398,7 +402,7 @@ pub(super) fn no_literals(range: Range<usize>) -> TemplateError {
 
 /// A text that is not a template.
 pub(super) fn syntax(range: Range<usize>, message: impl Into<String>) -> TemplateError {
-    TemplateError::new("template_syntax", range, message)
+    TemplateError::new("template-syntax", range, message)
 }
 
 #[cfg(test)]
@@ -469,7 +473,7 @@ mod tests {
         let dense = "{{!}}".repeat(600) + &"a".repeat(TEXT_LIMIT - 3_000);
         let many = "{{a}}".repeat(2_001);
         for text in [deep, chain, calls, many, dense, "a".repeat(TEXT_LIMIT + 1)] {
-            assert_eq!(scan(&text).unwrap_err().code, "template_limit");
+            assert_eq!(scan(&text).unwrap_err().code, "template-limit");
         }
     }
 }

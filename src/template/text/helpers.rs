@@ -1,7 +1,7 @@
 //! The helpers that Handlebars has beside the shared functions: what they are made of.
 
 use crate::template::functions;
-use crate::template::term::{Comparison, Logic, Term};
+use crate::template::term::{Comparison, Logic, Op, Term};
 
 /// The inline helpers of Handlebars and how few and how many arguments they take.
 pub(super) const INLINE: &[(&str, usize, usize)] = &[
@@ -18,16 +18,19 @@ pub(super) const INLINE: &[(&str, usize, usize)] = &[
 ];
 
 /// The blocks.
-pub(super) const BLOCKS: [&str; 4] = ["if", "unless", "each", "with"];
+pub(super) const BLOCKS: [&str; 6] = ["if", "unless", "each", "with", "ifEquals", "unlessEquals"];
+
+/// Those of them that are about whether two values are equal.
+pub(super) const COMPARING: [&str; 2] = ["ifEquals", "unlessEquals"];
 
 /// Whether this can be called inside a tag.
 pub(super) fn is_inline(name: &str) -> bool {
     functions::find(name).is_some() || INLINE.iter().any(|(known, ..)| *known == name)
 }
 
-/// The term of an inline helper; none if there is no such helper. The number of arguments has been
+/// What an inline helper does; none if there is no such helper. The number of arguments has been
 /// checked.
-pub(super) fn inline(name: &str, arguments: Vec<Term>) -> Option<Term> {
+pub(super) fn inline(name: &str, arguments: Vec<Term>) -> Option<Op> {
     let comparison = match name {
         "eq" => Comparison::Equal,
         "ne" => Comparison::Unequal,
@@ -35,13 +38,13 @@ pub(super) fn inline(name: &str, arguments: Vec<Term>) -> Option<Term> {
         "lte" => Comparison::LessOrEqual,
         "gt" => Comparison::Greater,
         "gte" => Comparison::GreaterOrEqual,
-        "lookup" => return two(arguments).map(Term::Index),
-        "not" => return arguments.into_iter().next().map(|term| Term::Falsy(Box::new(term))),
-        "and" => return Some(Term::Truths(Logic::And, arguments)),
-        "or" => return Some(Term::Truths(Logic::Or, arguments)),
+        "lookup" => return two(arguments).map(Op::Index),
+        "not" => return arguments.into_iter().next().map(|term| Op::Falsy(Box::new(term))),
+        "and" => return Some(Op::Truths(Logic::And, arguments)),
+        "or" => return Some(Op::Truths(Logic::Or, arguments)),
         _ => return None,
     };
-    two(arguments).map(|both| Term::Compare(comparison, both))
+    two(arguments).map(|both| Op::Compare(comparison, both))
 }
 
 fn two(arguments: Vec<Term>) -> Option<Box<[Term; 2]>> {

@@ -9,8 +9,13 @@ mod compile;
 mod context;
 mod guard;
 mod helpers;
+mod infer;
+mod loose;
+mod mark;
 mod operand;
+mod outline;
 mod part;
+mod partial;
 mod path;
 mod render;
 
@@ -21,9 +26,13 @@ use crate::value::{Failure, Json};
 
 use super::TemplateError;
 use super::evaluate::Evaluator;
+use super::foresight::Foreseen;
 use super::reference::Reference;
 use super::scope::Scope;
+use super::types::{Finding, Inference, Names, Ty};
 
+pub(super) use mark::{Mark, Marked};
+pub use outline::Piece;
 use part::Part;
 
 /// A compiled template. It holds no borrowed text and can be kept as long as its workflow.
@@ -33,6 +42,15 @@ pub struct Template {
     references: Vec<Reference>,
     /// How many of `references`, counted from the first, can stand in a URL's scheme or host.
     host: usize,
+    partials: Vec<Arc<str>>,
+}
+
+/// A compiled text that holds marks: where another speaks, where media stand. Its `{{name}}`s are
+/// those of one value that it is rendered with.
+#[derive(Debug)]
+pub(super) struct Markup {
+    parts: Vec<Part>,
+    references: Vec<Reference>,
     partials: Vec<Arc<str>>,
 }
 
@@ -52,6 +70,12 @@ pub enum Sink {
     Url,
     /// A path of a file: a value from data may not hold `/`, `\` or NUL, or be `.` or `..`.
     Path,
+    /// A glob: a value from data is one name in it, as in a path, and its wildcards stand for
+    /// themselves.
+    Glob,
+    /// A path of a file whose folders data may name too: a value may hold `/`, but no `\\` or NUL, and no
+    /// part of it may be `.` or `..`. For paths that are checked once they are whole.
+    Folders,
 }
 
 impl Partials {
@@ -128,6 +152,22 @@ impl Template {
         self.host_references().iter().any(|reference| !compile::is_authors(reference.root()))
     }
 
+    /// The type of the value that [`evaluate`](Self::evaluate) gives, where names have these types.
+    pub fn infer(&self, names: &Names) -> Inference {
+        infer::infer(&self.parts, names)
+    }
+
+    /// Whether a value from data stands in this text that could hold a `/`, so that a path of it may be
+    /// refused.
+    pub fn has_loose_values(&self) -> bool {
+        loose::is_loose(&self.parts)
+    }
+
+    /// What is known of the text before it is rendered.
+    pub fn outline(&self) -> Vec<Piece<'_>> {
+        outline::outline(&self.parts)
+    }
+
     /// The text with its values.
     ///
     /// # Errors
@@ -135,7 +175,7 @@ impl Template {
     /// [`OUTPUT_LIMIT`](super::OUTPUT_LIMIT) bytes, too many rounds, too much work), and
     /// `unsafe_path` for a sink that a value does not fit.
     pub fn render(&self, scope: &Scope, sink: Sink) -> Result<String, Failure> {
-        render::render(&self.parts, scope, sink)
+        render::render(&self.parts, Evaluator::new(scope), sink)
     }
 
     /// The value itself where the text [is a single value](Self::is_single_value), else the
@@ -148,6 +188,47 @@ impl Template {
             [Part::Value(value)] => Evaluator::new(scope).own(&value.term, None).map_err(Failure::from),
             _ => self.render(scope, Sink::Text).map(Json::String),
         }
+    }
+
+    /// As [`render`](Self::render), with a mark for each value that is not known yet.
+    ///
+    /// # Errors
+    /// As [`render`](Self::render); what depends on something unknown does not fail yet.
+    pub fn foresee(&self, scope: &Scope, sink: Sink) -> Result<Foreseen<String>, Failure> {
+        render::foresee(&self.parts, scope, sink)
+    }
+}
+
+impl Markup {
+    /// Compiles a text as [`Template::compile`] does, with the tags that make marks.
+    pub(super) fn compile(text: &str, partials: &Partials) -> Result<Self, Vec<TemplateError>> {
+        compile::compile_markup(text, partials)
+    }
+
+    /// What is wrong with a partial, whatever stands around it where it is included.
+    pub(super) fn check_partial(text: &str, partials: &Partials) -> Vec<TemplateError> {
+        compile::check_partial(text, partials)
+    }
+
+    /// Every path below the value that is read, in the order of the text. One without segments is the
+    /// value as a whole.
+    pub(super) fn references(&self) -> &[Reference] {
+        &self.references
+    }
+
+    /// The partials that are included, by themselves or by each other.
+    pub(super) fn partials(&self) -> &[Arc<str>] {
+        &self.partials
+    }
+
+    /// What is wrong with the text over a value of this type.
+    pub(super) fn infer(&self, value: &Ty) -> Vec<Finding> {
+        infer::infer_markup(&self.parts, value)
+    }
+
+    /// The text over a value, with the marks in it; `variables` are the names that `@` leads to.
+    pub(super) fn render(&self, value: &Json, variables: &Scope) -> Result<Marked, Failure> {
+        render::render_markup(&self.parts, value, variables)
     }
 }
 

@@ -7,13 +7,14 @@ use handlebars::template::{HelperTemplate, Parameter};
 use crate::diagnostic::{did_you_mean, nearest};
 use crate::template::functions::{self, Body, FUNCTIONS, Function};
 use crate::template::reference::{Need, Reference, Segment};
-use crate::template::term::{Path, Root, RoundValue, Term};
+use crate::template::term::{Op, Path, Root, RoundValue, Term};
 use crate::template::{ROOTS, TemplateError};
 use crate::value::Json;
 
-use super::compile::Compiler;
+use super::compile::{Compiler, Dialect};
 use super::guard::{no_literals, syntax};
 use super::helpers::{self, BLOCKS, INLINE};
+use super::mark::MARKERS;
 use super::part::Origin;
 use super::path::{self, Written};
 
@@ -26,8 +27,12 @@ pub(super) struct Operand {
 }
 
 impl Operand {
-    pub(super) fn literal(value: Json) -> Self {
-        Self { term: Term::Literal(value), path: None, origin: Origin::Author }
+    pub(super) fn literal(value: Json, range: &Range<usize>) -> Self {
+        Self {
+            term: Term { op: Op::Literal(value), range: range.clone() },
+            path: None,
+            origin: Origin::Author,
+        }
     }
 }
 
@@ -55,7 +60,7 @@ impl Compiler<'_> {
                 self.error(no_literals(range.clone()));
                 None
             }
-            Parameter::Literal(value) => Some(Operand::literal(value.clone())),
+            Parameter::Literal(value) => Some(Operand::literal(value.clone(), range)),
             Parameter::Name(name) => self.path(name, range, need, Use::Argument),
             Parameter::Path(path) => self.path(raw(path), range, need, Use::Argument),
             Parameter::Subexpression(inner) => match inner.as_element() {
@@ -94,7 +99,8 @@ impl Compiler<'_> {
             tag.params.iter().map(|argument| self.parameter(argument, range, need)).collect();
         let arguments: Vec<Operand> = arguments.into_iter().collect::<Option<_>>()?;
         let origin = arguments.iter().map(|argument| argument.origin).max().unwrap_or(Origin::Author);
-        let term = helpers::inline(name, arguments.into_iter().map(|argument| argument.term).collect())?;
+        let op = helpers::inline(name, arguments.into_iter().map(|argument| argument.term).collect())?;
+        let term = Term { op, range: range.clone() };
         Some(Operand { term, path: None, origin: origin.mixed() })
     }
 
@@ -114,13 +120,14 @@ impl Compiler<'_> {
             .enumerate()
             .map(|(at, argument)| match argument {
                 Some(argument) => self.parameter(argument, range, need_of(at)),
-                None => Some(Operand::literal(Json::Null)),
+                None => Some(Operand::literal(Json::Null, range)),
             })
             .collect();
         let arguments: Vec<Operand> = arguments.into_iter().collect::<Option<_>>()?;
         let origin = arguments.iter().map(|argument| argument.origin).max().unwrap_or(Origin::Author);
         let terms = arguments.into_iter().map(|argument| argument.term);
-        Some(Operand { term: functions::term(function, terms.collect()), path: None, origin: origin.mixed() })
+        let term = Term { op: functions::op(function, terms.collect()), range: range.clone() };
+        Some(Operand { term, path: None, origin: origin.mixed() })
     }
 
     /// A call's arguments in the order of the parameters, those written `name=value` included.
@@ -183,16 +190,26 @@ impl Compiler<'_> {
         used: Use,
     ) -> Result<Operand, TemplateError> {
         let (up, segments) = match path::read(raw) {
+            Written::Unknown if self.dialect != Dialect::Text => return Ok(variable(raw, range)),
             Written::Unknown => {
                 let help = "known are `@index`, `@key`, `@first`, `@last` and `@root`";
                 return Err(syntax(range.clone(), format!("there is no `{raw}`")).with_help(help));
+            }
+            Written::Round(up, _)
+                if self.dialect == Dialect::Partial && self.contexts.looping(up).is_none() =>
+            {
+                return Ok(Operand::literal(Json::Null, range));
             }
             Written::Round(up, value) => {
                 let (frame, _) = self.contexts.looping(up).ok_or_else(|| {
                     let message = format!("`{raw}` stands outside of `{{{{#each}}}}`");
                     syntax(range.clone(), message)
                 })?;
-                return Ok(self.round(frame, value));
+                return Ok(self.round(frame, value, range));
+            }
+            Written::Root(segments) if self.dialect != Dialect::Text => {
+                let outermost = self.contexts.outermost();
+                return Ok(self.relative(raw, outermost, segments, range, need));
             }
             Written::Root(segments) => return self.absolute(raw, segments, range, need, used),
             Written::This(up, segments) => (up, segments),
@@ -203,23 +220,25 @@ impl Compiler<'_> {
                 };
                 if let Some((frame, value)) = self.contexts.round_named(first).filter(|_| segments.len() == 1)
                 {
-                    return Ok(self.round(frame, value));
+                    return Ok(self.round(frame, value, range));
                 }
                 if let Some((frame, _)) = self.contexts.named(first) {
                     return Ok(self.relative(raw, frame, segments[1..].to_vec(), range, need));
                 }
-                if self.contexts.this(0).is_some() && ROOTS.contains(&first) {
+                let is_hidden = self.dialect == Dialect::Text && self.contexts.this(0).is_some();
+                if is_hidden && ROOTS.contains(&first) {
                     let message = format!("inside a block `{raw}` means `this.{raw}`");
                     let help =
                         format!("write `@root.{raw}` for the workflow's, or `this.{raw}` for the block's");
-                    return Err(TemplateError::new("shadowed_root", range.clone(), message).with_help(help));
+                    return Err(TemplateError::new("shadowed-root", range.clone(), message).with_help(help));
                 }
                 (0, segments)
             }
         };
         match self.contexts.this(up) {
             Some((frame, _)) => Ok(self.relative(raw, frame, segments, range, need)),
-            None if up > self.contexts.levels() => {
+            None if self.dialect == Dialect::Partial => Ok(Operand::literal(Json::Null, range)),
+            None if up > self.contexts.levels() || self.dialect == Dialect::Markup => {
                 Err(syntax(range.clone(), format!("`{raw}` leads above the top of the template")))
             }
             None => self.absolute(raw, segments, range, need, used),
@@ -227,12 +246,13 @@ impl Compiler<'_> {
     }
 
     /// Where a loop is; the keys of a map from data are data too.
-    fn round(&self, frame: usize, value: RoundValue) -> Operand {
+    fn round(&self, frame: usize, value: RoundValue, range: &Range<usize>) -> Operand {
         let origin = match (value, self.contexts.at(frame)) {
             (RoundValue::Key, Some(context)) => context.origin.mixed(),
             _ => Origin::Author,
         };
-        Operand { term: Term::Round(frame, value), path: None, origin }
+        let term = Term { op: Op::Round(frame, value), range: range.clone() };
+        Operand { term, path: None, origin }
     }
 
     /// A path below the value of a frame.
@@ -253,7 +273,8 @@ impl Compiler<'_> {
             self.references.push(Reference { path: path.clone(), range: range.clone(), need });
         }
         let origin = whole.as_deref().map_or(origin, Origin::of);
-        let term = Term::Path(Path { root: Root::Frame(frame), path: segments, spelled: raw.into() });
+        let op = Op::Path(Path { root: Root::Frame(frame), path: segments, spelled: raw.into() });
+        let term = Term { op, range: range.clone() };
         Operand { term, path: whole, origin }
     }
 
@@ -275,22 +296,21 @@ impl Compiler<'_> {
         self.references.push(Reference { path: segments.clone(), range: range.clone(), need });
         let origin = Origin::of(&segments);
         let secret = matches!(segments.first(), Some(Segment::Key(root)) if root.as_ref() == "secrets");
-        let term = match (secret, segments.as_slice(), used) {
-            (true, [_, Segment::Key(name)], Use::Written) => Term::Secret(name.clone()),
+        let op = match (secret, segments.as_slice(), used) {
+            (true, [_, Segment::Key(name)], Use::Written) => Op::Secret(name.clone()),
             (true, [_, Segment::Key(_)], Use::Argument) => {
                 let message = format!("the value of `{raw}` is not known here, only where it is sent");
                 let help = "write the secret by itself, as in `{{secrets.NAME}}`";
-                return Err(TemplateError::new("secret_use", range.clone(), message).with_help(help));
+                return Err(TemplateError::new("secret-use", range.clone(), message).with_help(help));
             }
             (true, ..) => {
                 let message = format!("`{raw}` is not one secret");
-                return Err(TemplateError::new("secret_use", range.clone(), message)
+                return Err(TemplateError::new("secret-use", range.clone(), message)
                     .with_help("write `{{secrets.NAME}}`"));
             }
-            (false, ..) => {
-                Term::Path(Path { root: Root::Scope, path: segments.clone(), spelled: raw.into() })
-            }
+            (false, ..) => Op::Path(Path { root: Root::Scope, path: segments.clone(), spelled: raw.into() }),
         };
+        let term = Term { op, range: range.clone() };
         Ok(Operand { term, path: Some(segments), origin })
     }
 }
@@ -304,6 +324,15 @@ enum Use {
     Argument,
 }
 
+/// `@name.…`: what the surroundings know, which may be nothing.
+fn variable(raw: &str, range: &Range<usize>) -> Operand {
+    let path = path::segments(raw.trim_start_matches('@'));
+    let here = |op| Term { op, range: range.clone() };
+    let path = here(Op::Path(Path { root: Root::Scope, path, spelled: raw.into() }));
+    let op = Op::Default(Box::new([path, here(Op::Literal(Json::Null))]));
+    Operand { term: here(op), path: None, origin: Origin::Data }
+}
+
 /// A path as it was written.
 fn raw(path: &handlebars::Path) -> &str {
     match path {
@@ -312,9 +341,14 @@ fn raw(path: &handlebars::Path) -> &str {
 }
 
 fn unknown_function(name: &str, range: Range<usize>) -> TemplateError {
-    let error = TemplateError::new("unknown_function", range, format!("there is no function `{name}`"));
+    let error = TemplateError::new("unknown-function", range, format!("there is no function `{name}`"));
     if BLOCKS.contains(&name) {
         let help = format!("`{name}` is a block: write `{{{{#{name} …}}}}…{{{{/{name}}}}}`");
+        return error.with_help(help);
+    }
+    if MARKERS.contains(&name) {
+        let error = TemplateError { message: format!("`{name}` works in prompt files only"), ..error };
+        let help = "put the conversation into `prompts/NAME.prompt`, and write `prompt: { file: NAME }`";
         return error.with_help(help);
     }
     let known = FUNCTIONS.iter().map(|function| function.name).chain(INLINE.iter().map(|(name, ..)| *name));

@@ -2,11 +2,15 @@
 
 use crate::template::term::Term;
 
+use super::mark::Marker;
+
 /// One part of a template's body.
 #[derive(Debug)]
 pub(super) enum Part {
     Text(String),
     Value(Value),
+    /// What is no text: only in a conversation.
+    Mark(Marker),
     /// `if` and `unless`, by Handlebars' truth.
     If {
         condition: Term,

@@ -64,7 +64,8 @@ fn steps_up(path: &str) -> (usize, &str) {
     (up, rest)
 }
 
-fn segments(path: &str) -> Vec<Segment> {
+/// The parts of a path.
+pub(super) fn segments(path: &str) -> Vec<Segment> {
     let mut segments = Vec::new();
     let mut rest = path.trim_start_matches(['.', '/']);
     while !rest.is_empty() {

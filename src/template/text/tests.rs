@@ -1,12 +1,11 @@
 //! What templates mean, as the Handlebars guide has it and where this program is stricter.
 
-use std::time::Instant;
-
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::template::{Branch, Need, OUTPUT_LIMIT, TEXT_LIMIT, path_text};
+use crate::template::evaluate::Allowance;
+use crate::template::{Branch, InPartial, Need, OUTPUT_LIMIT, TEXT_LIMIT, path_text};
 
 fn scope() -> Scope {
     let a = Branch::new()
@@ -228,10 +227,10 @@ fn references_are_absolute() {
 #[test]
 fn what_cannot_be_meant_is_an_error_with_its_place() {
     let cases = [
-        ("a {{uper inputs.who}}", "unknown_function", "there is no function `uper`", 2..21),
-        ("{{if inputs.who}}", "unknown_function", "there is no function `if`", 0..17),
-        ("{{#upper x}}{{/upper}}", "unknown_function", "there is no block `upper`", 0..12),
-        ("{{#iff x}}{{/iff}}", "unknown_function", "there is no block `iff`", 0..10),
+        ("a {{uper inputs.who}}", "unknown-function", "there is no function `uper`", 2..21),
+        ("{{if inputs.who}}", "unknown-function", "there is no function `if`", 0..17),
+        ("{{#upper x}}{{/upper}}", "unknown-function", "there is no block `upper`", 0..12),
+        ("{{#iff x}}{{/iff}}", "unknown-function", "there is no block `iff`", 0..10),
         ("{{upper a b}}", "arguments", "`upper` takes 1 values, found 2", 0..13),
         ("{{split a}}", "arguments", "`split` needs `separator`", 0..11),
         ("{{truncate a lenght=3}}", "arguments", "`truncate` has no parameter `lenght`", 0..23),
@@ -240,28 +239,28 @@ fn what_cannot_be_meant_is_an_error_with_its_place() {
         ("{{#if}}{{/if}}", "arguments", "`{{#if}}` takes one value, found 0", 0..7),
         (
             "{{#each a}}{{inputs.x}}{{/each}}",
-            "shadowed_root",
+            "shadowed-root",
             "inside a block `inputs.x` means `this.inputs.x`",
             11..23,
         ),
-        ("{{../a}}", "template_syntax", "`../a` leads above the top of the template", 0..8),
+        ("{{../a}}", "template-syntax", "`../a` leads above the top of the template", 0..8),
         (
             "{{#each a}}{{../../b}}{{/each}}",
-            "template_syntax",
+            "template-syntax",
             "`../../b` leads above the top of the template",
             11..22,
         ),
-        ("{{@index}}", "template_syntax", "`@index` stands outside of `{{#each}}`", 0..10),
-        ("{{@level}}", "template_syntax", "there is no `@level`", 0..10),
-        ("{{this}}", "template_syntax", "`this` stands for everything here", 0..8),
+        ("{{@index}}", "template-syntax", "`@index` stands outside of `{{#each}}`", 0..10),
+        ("{{@level}}", "template-syntax", "there is no `@level`", 0..10),
+        ("{{this}}", "template-syntax", "`this` stands for everything here", 0..8),
         (
             "{{upper secrets.KEY}}",
-            "secret_use",
+            "secret-use",
             "the value of `secrets.KEY` is not known here, only where it is sent",
             0..21,
         ),
-        ("{{secrets}}", "secret_use", "`secrets` is not one secret", 0..11),
-        ("{{> nobody}}", "unknown_partial", "there is no partial `nobody`", 0..12),
+        ("{{secrets}}", "secret-use", "`secrets` is not one secret", 0..11),
+        ("{{> nobody}}", "unknown-partial", "there is no partial `nobody`", 0..12),
     ];
     for (text, code, message, range) in cases {
         let error = error(text);
@@ -282,6 +281,7 @@ fn partials_are_expanded_where_they_stand() {
         ("self", "{{> other}}"),
         ("other", "{{> self}}"),
         ("broken", "{{#if}}"),
+        ("typo", "ä\nb {{nofn 1}}"),
         ("bomb", "{{> hello}}{{> hello}}"),
     ]
     .into_iter()
@@ -297,12 +297,15 @@ fn partials_are_expanded_where_they_stand() {
         Ok("Ann0 Bob0 ".into())
     );
     let error = |text: &str| Template::compile(text, &partials).unwrap_err().remove(0);
-    assert_eq!(
-        error("a {{> self}}").message,
-        "in the partial `other`: the partial includes itself: `self` → `other` → `self`"
-    );
+    assert_eq!(error("a {{> self}}").message, "the partial includes itself: `self` → `other` → `self`");
     assert_eq!(error("a {{> self}}").range, 2..12);
-    assert_eq!(error("{{> broken}}").message, "in the partial `broken`: the block `{{#if}}` is never closed");
+    let found = error("a {{> broken}}");
+    assert_eq!(found.message, "the block `{{#if}}` is never closed");
+    assert_eq!(found.range, 2..14);
+    assert_eq!(found.partial, Some(InPartial { name: "broken".into(), range: 0..7 }));
+    // A partial that stands alone on its line is moved to the right; places in it are not.
+    let found = error("a\n  {{> typo}}\n");
+    assert_eq!(found.partial, Some(InPartial { name: "typo".into(), range: 5..15 }), "{found:?}");
     assert_eq!(error("{{> helo}}").help.as_deref(), Some("did you mean `hello`?"));
     let template = Template::compile("{{> outer}}", &partials).unwrap();
     assert_eq!(template.partials(), [Arc::from("outer"), Arc::from("inner")]);
@@ -315,10 +318,8 @@ fn partials_cannot_multiply_without_end() {
         .map(|level| (format!("p{level}"), format!("{{{{> p{0}}}}}{{{{> p{0}}}}}", level + 1)))
         .chain([("p16".to_owned(), "x".repeat(1_000))])
         .collect();
-    let start = Instant::now();
     let errors = Template::compile("{{> p0}}", &partials).unwrap_err();
-    assert!(errors.iter().all(|error| error.code == "template_limit") && errors.len() < 10, "{errors:?}");
-    assert!(start.elapsed().as_secs() < 5);
+    assert!(errors.iter().all(|error| error.code == "template-limit") && errors.len() < 10, "{errors:?}");
 }
 
 #[test]
@@ -396,21 +397,26 @@ fn data_in_a_path_is_one_name() {
 
 #[test]
 fn loops_and_output_are_bounded() {
-    let list: Vec<_> = (0..200).collect();
+    let list: Vec<_> = (0..20).collect();
     let scope = Scope::new().with("inputs", json!({"l": list, "t": "x".repeat(1_000_000)}));
-    let fails = |text: &str| {
-        let start = Instant::now();
-        let failure = compile(text).render(&scope, Sink::Text).unwrap_err();
-        assert!(start.elapsed().as_secs() < 5, "{text}");
-        failure
+    let fails = |text: &str, work, rounds| {
+        let evaluator = Evaluator::within(&scope, Allowance { work, rounds });
+        let rendered = render::render(&compile(text).parts, evaluator, Sink::Text);
+        rendered.map(|text| text.len()).unwrap_err()
     };
+    let plenty = usize::MAX;
     let nested =
         |inner: &str| format!("{}{inner}{}", "{{#each @root.inputs.l}}".repeat(4), "{{/each}}".repeat(4));
-    for text in [nested(""), nested("{{this}}"), "{{#each inputs.l}}{{@root.inputs.t}}{{/each}}".to_owned()] {
-        assert_eq!(fails(&text).code, "template_limit", "{text}");
+    let endless = "the loops of this template take more than 100000 rounds together";
+    for text in [nested(""), nested("{{this}}")] {
+        let failure = fails(&text, plenty, 1_000);
+        assert_eq!((&*failure.code, failure.message.as_str()), ("template_limit", endless), "{text}");
     }
+    let failure = fails("{{#each inputs.l}}{{@root.inputs.t}}{{/each}}", plenty, plenty);
+    assert_eq!((&*failure.code, failure.message.as_str()), ("template_limit", "the text grows beyond 4 MiB"));
     let hashes = "{{#each inputs.l}}{{sha256 @root.inputs.t}}{{/each}}";
-    assert_eq!(fails(hashes).message, "evaluating this takes too much work: make it read or repeat less");
+    let failure = fails(hashes, 1_500_000, plenty);
+    assert_eq!(failure.message, "evaluating this takes too much work: make it read or repeat less");
     let exact =
         compile("{{inputs.t}}{{inputs.t}}{{inputs.t}}{{inputs.t}}").render(&scope, Sink::Text).unwrap();
     assert!(exact.len() < OUTPUT_LIMIT);
@@ -418,11 +424,11 @@ fn loops_and_output_are_bounded() {
 
 /// The deepest and the largest that the guard lets pass, on a thread with the stack of a worker.
 #[test]
-fn the_limits_fit_a_small_stack_and_a_short_time() {
+fn the_limits_fit_a_small_stack() {
     let deep = format!("{}{{{{this}}}}{}", "{{#with this.x}}".repeat(32), "{{/with}}".repeat(32));
     let chain = format!("{{{{#if x}}}}{}{{{{/if}}}}", "{{else if x}}".repeat(31));
     let calls = format!("{{{{{}x{}}}}}", "not (".repeat(15) + "not ", ")".repeat(15));
-    let many = "{{x}} text \n".repeat(1_600);
+    let many = "{{x}} text \n".repeat(400);
     let escapes = "{{x}}".to_owned() + &"\\{{".repeat(TEXT_LIMIT / 3 - 2);
     let long = format!("{}{{{{x}}}}", "words and \\ { words ".repeat(TEXT_LIMIT / 21));
     let wide = "{{and ".to_owned() + &"x ".repeat(30_000) + "}}";
@@ -435,15 +441,13 @@ fn the_limits_fit_a_small_stack_and_a_short_time() {
         ("long", long),
         ("wide", wide),
     ] {
-        let start = Instant::now();
         let work = move || {
             let scope = Scope::new().with("x", json!({}));
             let template =
                 Template::compile(&text, &Partials::new()).unwrap_or_else(|errors| panic!("{errors:?}"));
             let _ = template.render(&scope, Sink::Text);
         };
-        std::thread::Builder::new().stack_size(1 << 20).spawn(work).unwrap().join().unwrap();
-        assert!(start.elapsed().as_secs() < 5, "{name}");
+        std::thread::Builder::new().stack_size(1 << 20).spawn(work).unwrap().join().expect(name);
     }
 }
 
