@@ -9,7 +9,9 @@ use crate::clock::SharedClock;
 use crate::diagnostic::Severity;
 use crate::value::{Failure, Json, ModelFacts, Output};
 
-use super::{Arguments, Effect, Rendered};
+use super::{
+    Arguments, Ask, Asks, Effect, Outlook, Rendered, ReserveFuture, StateEdit, StateFuture, Wait, WaitFuture,
+};
 
 /// What an attempt gives in the end.
 pub type StepFuture<'a> = Pin<Box<dyn Future<Output = Result<Output, StepError>> + Send + 'a>>;
@@ -32,6 +34,13 @@ pub trait Action: Send + Sync {
     /// How often one alternative is tried in all when the step does not say.
     fn default_attempts(&self) -> u32 {
         1
+    }
+
+    /// The model calls that this step would make, with its fields as far as they are known; none for an
+    /// action that asks no model.
+    fn asks(&self, arguments: &Arguments, outlook: &Outlook) -> Option<Asks> {
+        let _ = (arguments, outlook);
+        None
     }
 
     /// What this machine lacks for these arguments (a provider, an allowed host), before anything
@@ -80,12 +89,25 @@ pub trait Context: Send + Sync {
     /// The clock for all waiting.
     fn clock(&self) -> &SharedClock;
 
+    /// Sets money aside for a call before it is made, against every limit of the step, the run and
+    /// the day; waits while others have set aside what is missing. Fails when there is not enough, or
+    /// when there is a limit and nobody said what the call costs: another alternative may do then.
+    fn reserve(&self, ask: Ask) -> ReserveFuture<'_>;
+
     /// Shows progress to whoever watches; nothing is kept.
     fn emit(&self, delta: Delta);
 
     /// Answers the request that started the run, once the step is recorded. Later answers of the
     /// same run are ignored.
     fn respond(&self, response: Response);
+
+    /// Waits, for days if need be: nothing but a little memory is held meanwhile, and the wait goes on
+    /// after a restart. For actions with [`Effect::None`], once an attempt.
+    fn wait(&self, wait: Wait) -> WaitFuture<'_>;
+
+    /// Changes the state in the very commit in which this step succeeds, and not before. Others who
+    /// change the same wait until then, so the action should end at once. Once an attempt.
+    fn edit_state(&self, edit: StateEdit) -> StateFuture<'_>;
 }
 
 /// Progress of a step.

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use crate::template::{Schema, Scope, Sink, Template, Tree};
+use crate::template::{Expr, Schema, Scope, Sink, Template, Tree};
 use crate::value::{Failure, Json};
+
+use super::{Allow, PromptCall};
 
 /// One compiled argument.
 #[derive(Clone, Debug)]
@@ -14,8 +16,14 @@ pub enum Argument {
     Tree(Tree),
     /// Text for a place that has rules of its own (a path, an address).
     Text(Arc<Template>, Sink),
+    /// A path to read, or one value that is a file reference.
+    File(Arc<Template>),
+    /// An expression that the action evaluates itself, over names of its own.
+    Later(Arc<Expr>),
     /// A schema, compiled once.
     Schema(Arc<Schema>),
+    /// A prompt file and what it is given.
+    Prompt(Arc<PromptCall>),
     /// A list in which each has its own rules.
     List(Vec<Argument>),
     /// A map in which each has its own rules.
@@ -23,19 +31,30 @@ pub enum Argument {
 }
 
 impl Argument {
-    /// The value in this scope.
+    /// The value in this scope, where data may choose so much.
     ///
     /// # Errors
-    /// When a template or an expression fails.
-    pub fn evaluate(&self, scope: &Scope) -> Result<Json, Failure> {
+    /// When a template or an expression fails, or data would choose more.
+    fn evaluate(&self, scope: &Scope, allow: &Allow) -> Result<Json, Failure> {
         match self {
+            Self::Text(template, Sink::Url) => allow.url(template, scope).map(Json::String),
+            Self::Text(template, Sink::Path) => allow.path(template, scope).map(Json::String),
             Self::Tree(tree) => tree.evaluate(scope),
             Self::Text(template, sink) => template.render(scope, *sink).map(Json::String),
+            Self::File(template) => match template.is_single_value() {
+                true => match template.evaluate(scope)? {
+                    reference @ Json::Object(_) => Ok(reference),
+                    _ => template.render(scope, Sink::Folders).map(Json::String),
+                },
+                false => template.render(scope, Sink::Folders).map(Json::String),
+            },
+            Self::Later(_) => Ok(Json::Null),
             Self::Schema(schema) => Ok(schema.json().clone()),
-            Self::List(items) => items.iter().map(|item| item.evaluate(scope)).collect(),
+            Self::Prompt(call) => call.evaluate(scope),
+            Self::List(items) => items.iter().map(|item| item.evaluate(scope, allow)).collect(),
             Self::Map(entries) => entries
                 .iter()
-                .map(|(key, entry)| Ok((key.to_string(), entry.evaluate(scope)?)))
+                .map(|(key, entry)| Ok((key.to_string(), entry.evaluate(scope, allow)?)))
                 .collect::<Result<serde_json::Map<_, _>, Failure>>()
                 .map(Json::Object),
         }
@@ -46,12 +65,20 @@ impl Argument {
 #[derive(Clone, Debug, Default)]
 pub struct Arguments {
     fields: Vec<(Arc<str>, Argument)>,
+    /// What data may choose in them.
+    allow: Arc<Allow>,
 }
 
 impl Arguments {
     /// Arguments in the order written.
     pub fn new(fields: Vec<(Arc<str>, Argument)>) -> Self {
-        Self { fields }
+        Self { fields, allow: Arc::default() }
+    }
+
+    /// The same, in which data may choose so much.
+    #[must_use]
+    pub fn allowing(self, allow: Arc<Allow>) -> Self {
+        Self { allow, ..self }
     }
 
     /// The argument of this field.
@@ -72,6 +99,24 @@ impl Arguments {
         }
     }
 
+    /// The word written in this field, where it was written without templates.
+    pub fn word(&self, name: &str) -> Option<&str> {
+        match self.get(name)? {
+            Argument::Tree(Tree::Literal(value)) => value.as_str(),
+            Argument::Text(template, _) | Argument::File(template) => template.literal(),
+            _ => None,
+        }
+    }
+
+    /// The expression in this part of a record, which is evaluated later.
+    pub fn later(&self, record: &str, part: &str) -> Option<&Arc<Expr>> {
+        let Argument::Map(parts) = self.get(record)? else { return None };
+        match parts.iter().find(|(name, _)| &**name == part)? {
+            (_, Argument::Later(expression)) => Some(expression),
+            _ => None,
+        }
+    }
+
     /// These arguments over those: a field that both have is taken from here.
     #[must_use]
     pub fn over(mut self, defaults: &Self) -> Self {
@@ -86,12 +131,12 @@ impl Arguments {
     /// The values of all fields in this scope.
     ///
     /// # Errors
-    /// When a template or an expression fails.
+    /// When a template or an expression fails, or data would choose what it may not.
     pub fn render(&self, scope: &Scope) -> Result<Rendered, Failure> {
         let values = self
             .fields
             .iter()
-            .map(|(name, argument)| Ok((name.to_string(), argument.evaluate(scope)?)))
+            .map(|(name, argument)| Ok((name.to_string(), argument.evaluate(scope, &self.allow)?)))
             .collect::<Result<_, Failure>>()?;
         Ok(Rendered { values })
     }

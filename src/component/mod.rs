@@ -7,18 +7,30 @@
 //! and the planner never see a kind.
 
 mod action;
+mod allow;
 mod arguments;
+mod budget;
 mod declaration;
+pub mod forms;
+pub mod json_schema;
 mod kinds;
+mod prompt;
+mod prospect;
 mod trigger;
+mod wait;
 
 pub use action::{Action, Attempt, Context, Delta, Misfit, Response, Retry, StepError, StepFuture};
+pub use allow::{Allow, AllowError};
 pub use arguments::{Argument, Arguments, Rendered};
+pub use budget::{Ask, CostRange, Reservation, ReserveFuture};
 pub use declaration::{
-    ActionDeclaration, Effect, Field, FieldType, Need, OutputType, SecretsIn, Type, Written,
+    ActionDeclaration, Effect, Field, FieldType, Files, Need, OutputType, SecretsIn, Type, Written,
 };
 pub use kinds::Kinds;
+pub use prompt::{PROMPT_FILE, PromptCall};
+pub use prospect::{Asks, Candidate, Line, Outlook, Tariff};
 pub use trigger::{
     Armed, Arming, Delivered, EventSink, Incoming, Ingress, Ledger, Received, Refused, Rejection,
     RespondMode, Route, Setting, Source, Trigger, TriggerDeclaration,
 };
+pub use wait::{Decision, Reach, Resumed, Signal, StateEdit, StateFuture, Wait, WaitFuture};

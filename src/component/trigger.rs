@@ -196,6 +196,8 @@ pub enum Delivered {
     Repeat(RunId),
     /// The trigger's `if` did not want it.
     Filtered,
+    /// As many runs as the workflow wants were under way.
+    Skipped,
 }
 
 /// An event that was not taken: too much is going on, or nothing can be kept just now.
