@@ -1,21 +1,26 @@
 //! What is written in an action or a trigger: every field against its declaration, every text
 //! compiled, every name looked up.
 //!
-//! Codes: `unknown-key`, `missing-key`, `wrong-type`, `unknown-word`, `bad-schema`, `empty-list`, and
-//! those of the template languages.
+//! Codes: `unknown-key`, `missing-key`, `wrong-type`, `out-of-range`, `unknown-word`, `bad-schema`, `empty-list`, and
+//! those of the texts.
 
 use std::sync::Arc;
 
 use crate::component::{Argument, Arguments, Field, FieldType, Need, SecretsIn};
-use crate::diagnostic::{Diagnostic, Diagnostics, Span, did_you_mean, quoted};
-use crate::syntax::fields::Fields;
+use crate::diagnostic::{Diagnostic, Span, did_you_mean, quoted};
+use crate::syntax::ast;
+use crate::syntax::fields::{self, Fields};
 use crate::syntax::tree::{Kind, Node};
-use crate::template::{Expr, Partials, Reference, Schema, Sink, Template, TemplateError, Tree};
+use crate::template::{Schema, SchemaError, SchemaPart, Sink, Tree, Ty};
 use crate::units::{ByteSize, parse_duration};
 use crate::value::Json;
 
 use super::defaults::{Action, spelling};
-use super::names::{Ids, Visible};
+use super::names::Visible;
+pub(super) use super::texts::Texts;
+
+/// How many keys help to remember all of them.
+const FEW: usize = 8;
 
 /// What was compiled of an action or a trigger.
 pub(super) struct Compiled {
@@ -23,6 +28,8 @@ pub(super) struct Compiled {
     pub arguments: Arguments,
     /// Where each field's value stands.
     pub places: Vec<(String, Span)>,
+    /// The types of the values, where the names are the author's own.
+    pub types: Vec<(Arc<str>, Ty)>,
     /// Whether every key was known.
     pub spelling: Spelling,
 }
@@ -45,26 +52,12 @@ pub(super) struct Slot<'a> {
     pub visible: &'a Visible,
 }
 
-/// Whether every key was known. Where one was not, a missing key is most likely that one, and to
+/// Whether every key was known and could be read. Where one was not, a missing key is most likely that one, and to
 /// say so again would be a second error for one mistake.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Spelling {
     Right,
     Wrong,
-}
-
-/// What compiling a text needs to know of its surroundings.
-pub(super) struct Texts<'a> {
-    /// Where each step of the file stands.
-    pub ids: &'a Ids,
-    /// Templates that others may include.
-    pub partials: &'a Partials,
-    /// Where findings go.
-    pub diagnostics: &'a mut Diagnostics,
-    /// The secrets that were read, each with its first place.
-    pub secrets: &'a mut Vec<(Arc<str>, Span)>,
-    /// Whether anything read `event`.
-    pub reads_event: bool,
 }
 
 impl Texts<'_> {
@@ -80,6 +73,14 @@ impl Texts<'_> {
         skip: &[&str],
         visible: &Visible,
     ) -> Option<Compiled> {
+        if !matches!(node.kind, Kind::Mapping(_)) && declared.len() <= FEW {
+            let message = format!("{what} must be a map, found {}", fields::found(node));
+            let names: Vec<_> = declared.iter().map(|field| format!("`{}`", field.name)).collect();
+            let help =
+                format!("write `key: value` lines, indented below it; its keys are {}", names.join(", "));
+            self.diagnostics.push(Diagnostic::error("wrong-type", node.span, message).with_help(help));
+            return None;
+        }
         let mut cursor = Fields::open(node, what, self.diagnostics)?;
         let mut compiled = Vec::new();
         let mut places = Vec::new();
@@ -94,9 +95,22 @@ impl Texts<'_> {
         for key in skip {
             cursor.take(key);
         }
-        let spelling = if cursor.keys().next().is_none() { Spelling::Right } else { Spelling::Wrong };
+        let all_known = cursor.keys().next().is_none() && !self.is_unreadable(node);
+        let spelling = if all_known { Spelling::Right } else { Spelling::Wrong };
+        ast::report_fields(&mut cursor, what, self.diagnostics);
         cursor.finish(self.diagnostics);
-        Some(Compiled { arguments: Arguments::new(compiled), places, spelling })
+        Some(Compiled { arguments: Arguments::new(compiled), places, types: Vec::new(), spelling })
+    }
+
+    /// Whether a part of this could not be read: what is missing may well be there.
+    pub fn is_unreadable(&self, node: &Node) -> bool {
+        let whole = node.alias.unwrap_or(node.span);
+        self.diagnostics.iter().any(|found| {
+            let at = found.primary.span;
+            found.code.starts_with("yaml-")
+                && at.file == whole.file
+                && (whole.start..whole.end).contains(&at.start)
+        })
     }
 
     /// Compiles one value as its type says.
@@ -107,14 +121,29 @@ impl Texts<'_> {
             FieldType::Text => self.text(node, secrets, visible).map(|text| Argument::Text(text, Sink::Text)),
             FieldType::Url => self.text(node, secrets, visible).map(|text| Argument::Text(text, Sink::Url)),
             FieldType::Path => self.text(node, secrets, visible).map(|text| Argument::Text(text, Sink::Path)),
+            FieldType::Glob => self.text(node, secrets, visible).map(|text| Argument::Text(text, Sink::Glob)),
+            FieldType::File => self.text(node, secrets, visible).map(Argument::File),
             FieldType::Json => self.tree(node, secrets, visible).map(Argument::Tree),
             FieldType::Expression => {
                 self.expression(node, visible).map(|expression| Argument::Tree(Tree::Expr(expression)))
             }
+            FieldType::ExpressionOver(names) => {
+                let own =
+                    names.iter().fold(Visible::nothing(), |visible, name| visible.with_root(name, Ty::any()));
+                self.expression(node, &own).map(Argument::Later)
+            }
             FieldType::Schema => self.schema(node).map(Argument::Schema),
+            FieldType::Prompt => match &node.kind {
+                Kind::Mapping(_) => self.prompt_file(node, visible).map(Argument::Prompt),
+                _ => self.text(node, secrets, visible).map(|text| Argument::Text(text, Sink::Text)),
+            },
             FieldType::List(of) => match &node.kind {
                 Kind::Sequence(items) => Some(Argument::List(self.each(items, of, slot))),
-                _ if templated => self.tree(node, secrets, visible).map(Argument::Tree),
+                _ if templated => {
+                    let (tree, value) = self.tree_of(node, secrets, visible)?;
+                    self.fits(node, ty, &value);
+                    Some(Argument::Tree(tree))
+                }
                 _ => self.wrong(node, ty),
             },
             FieldType::OneOrMany(of) => match &node.kind {
@@ -132,7 +161,11 @@ impl Texts<'_> {
                         })
                         .collect(),
                 )),
-                _ if templated => self.tree(node, secrets, visible).map(Argument::Tree),
+                _ if templated => {
+                    let (tree, value) = self.tree_of(node, secrets, visible)?;
+                    self.fits(node, ty, &value);
+                    Some(Argument::Tree(tree))
+                }
                 _ => self.wrong(node, ty),
             },
             FieldType::Record(declared) => {
@@ -158,7 +191,11 @@ impl Texts<'_> {
                 Kind::Scalar(_) => self.argument(node, scalar, slot),
                 _ => self.argument(node, map, slot),
             },
-            _ if templated => self.tree(node, secrets, visible).map(Argument::Tree),
+            _ if templated => {
+                let (tree, value) = self.tree_of(node, secrets, visible)?;
+                self.fits(node, ty, &value);
+                Some(Argument::Tree(tree))
+            }
             _ => self.literal(node, ty).map(|value| Argument::Tree(Tree::Literal(Arc::new(value)))),
         }
     }
@@ -183,12 +220,12 @@ impl Texts<'_> {
             FieldType::Boolean => value.is_boolean(),
             FieldType::Integer { min, max } => match value.as_i64() {
                 Some(number) if (*min..=*max).contains(&number) => true,
-                Some(_) => return self.out_of_range(node, &min.to_string(), &max.to_string()),
+                Some(_) => return self.out_of_range(node, ty),
                 None => false,
             },
             FieldType::Number { min, max } => match value.as_f64() {
                 Some(number) if (*min..=*max).contains(&number) => true,
-                Some(_) => return self.out_of_range(node, &min.to_string(), &max.to_string()),
+                Some(_) => return self.out_of_range(node, ty),
                 None => false,
             },
             FieldType::Duration => match value.as_str().map(parse_duration) {
@@ -221,12 +258,30 @@ impl Texts<'_> {
         if fits { Some(value) } else { self.wrong(node, ty) }
     }
 
-    fn wrong<T>(&mut self, node: &Node, ty: &FieldType) -> Option<T> {
-        self.refuse(node, "wrong-type", format!("expected {}, found {}", ty.describe(), node.describe()))
+    pub(super) fn wrong<T>(&mut self, node: &Node, ty: &FieldType) -> Option<T> {
+        let message = format!("expected {}, found {}", ty.describe(), fields::found(node));
+        let help = match (ty, node.as_text()) {
+            (FieldType::Boolean, Some(word)) => fields::boolean_word(word),
+            (FieldType::Integer { .. } | FieldType::Number { .. }, Some(word))
+                if word.parse::<f64>().is_ok() =>
+            {
+                Some(format!("write it without quotes: `{word}`"))
+            }
+            _ => None,
+        };
+        self.diagnostics.push(Diagnostic::error("wrong-type", node.span, message).with_help_if(help));
+        None
     }
 
-    fn out_of_range<T>(&mut self, node: &Node, min: &str, max: &str) -> Option<T> {
-        self.refuse(node, "wrong-type", format!("this must lie between {min} and {max}"))
+    fn out_of_range<T>(&mut self, node: &Node, ty: &FieldType) -> Option<T> {
+        let range = match ty {
+            FieldType::Integer { min, max } if *max == i64::MAX => format!("at least {min}"),
+            FieldType::Integer { min, max } => format!("between {min} and {max}"),
+            FieldType::Number { min, max } => format!("between {min} and {max}"),
+            _ => ty.describe(),
+        };
+        let found = node.as_scalar().map_or("", |scalar| &scalar.text);
+        self.refuse(node, "out-of-range", format!("this must be {range}, found {found}"))
     }
 
     fn refuse<T>(&mut self, node: &Node, code: &'static str, message: String) -> Option<T> {
@@ -234,85 +289,22 @@ impl Texts<'_> {
         None
     }
 
-    /// Compiles a value in which every text may be a template.
-    pub fn tree(&mut self, node: &Node, secrets: SecretsIn, visible: &Visible) -> Option<Tree> {
-        match &node.kind {
-            Kind::Scalar(scalar) if scalar.text.contains("{{") => {
-                self.template(node, secrets, visible).map(|text| Tree::Text(Arc::new(text)))
-            }
-            Kind::Scalar(scalar) => Some(Tree::Literal(Arc::new(scalar.value()))),
-            Kind::Sequence(items) => {
-                Some(Tree::List(items.iter().filter_map(|item| self.tree(item, secrets, visible)).collect()))
-            }
-            Kind::Mapping(entries) => Some(Tree::Map(
-                entries
-                    .iter()
-                    .filter_map(|(key, node)| Some((key.value.clone(), self.tree(node, secrets, visible)?)))
-                    .collect(),
-            )),
-        }
-    }
-
-    /// Compiles text. A bare number or word is text too where text is asked for.
-    pub fn text(&mut self, node: &Node, secrets: SecretsIn, visible: &Visible) -> Option<Arc<Template>> {
-        if node.as_scalar().is_none() || node.is_null() {
-            return self.wrong(node, &FieldType::Text);
-        }
-        self.template(node, secrets, visible).map(Arc::new)
-    }
-
-    fn template(&mut self, node: &Node, secrets: SecretsIn, visible: &Visible) -> Option<Template> {
-        let scalar = node.as_scalar()?;
-        match Template::compile(&scalar.text, self.partials) {
-            Ok(template) => {
-                self.references(node, template.references(), secrets, visible);
-                Some(template)
-            }
-            Err(errors) => self.errors(node, errors),
-        }
-    }
-
-    /// Compiles a CEL expression.
-    pub fn expression(&mut self, node: &Node, visible: &Visible) -> Option<Arc<Expr>> {
-        let Some(scalar) = node.as_scalar().filter(|_| !node.is_null()) else {
-            let message = format!("expected an expression, found {}", node.describe());
-            // A list of YAML looks like one of CEL, and the texts in it would be no expressions.
-            let help = matches!(node.kind, Kind::Sequence(_) | Kind::Mapping(_))
-                .then(|| "an expression is text: put quotes around the whole of it".to_owned());
-            self.diagnostics.push(Diagnostic::error("wrong-type", node.span, message).with_help_if(help));
-            return None;
+    /// Notes a value that the field can never take. One that may be taken is looked at when the step runs.
+    fn fits(&mut self, node: &Node, ty: &FieldType, value: &Ty) {
+        let wanted = match ty {
+            FieldType::Boolean => Ty::boolean(),
+            FieldType::Integer { .. } => Ty::integer(),
+            FieldType::Number { .. } => Ty::number(),
+            FieldType::Duration | FieldType::Size => Ty::text(),
+            FieldType::Choice(words) => Ty::words(words.iter().copied()),
+            FieldType::List(_) => Ty::list(Ty::any()),
+            FieldType::Map(_) => Ty::map_of(Ty::any()),
+            _ => return,
         };
-        match Expr::compile(&scalar.text) {
-            Ok(expression) => {
-                self.references(node, expression.references(), SecretsIn::Refused, visible);
-                Some(Arc::new(expression))
-            }
-            Err(errors) => self.errors(node, errors),
-        }
-    }
-
-    fn errors<T>(&mut self, node: &Node, errors: Vec<TemplateError>) -> Option<T> {
-        for error in errors {
-            let span = node.locate(error.range);
-            self.diagnostics
-                .push(Diagnostic::error(error.code, span, error.message).with_help_if(error.help));
-        }
-        None
-    }
-
-    fn references(&mut self, node: &Node, references: &[Reference], secrets: SecretsIn, visible: &Visible) {
-        for reference in references {
-            let at = node.locate(reference.range.clone());
-            if let Some(problem) = visible.check(reference, at, secrets, self.ids) {
-                self.diagnostics.push(problem);
-                continue;
-            }
-            self.reads_event |= reference.root() == "event";
-            if let Some(name) = reference.secret()
-                && !self.secrets.iter().any(|(known, _)| **known == *name)
-            {
-                self.secrets.push((name.into(), at));
-            }
+        // Null stands for a field that is left out.
+        if value.excludes(&wanted.or_null()) {
+            let message = format!("expected {}, and this is {value}", ty.describe());
+            self.diagnostics.push(Diagnostic::error("wrong-type", node.span, message));
         }
     }
 
@@ -321,7 +313,7 @@ impl Texts<'_> {
         match Schema::parse(&node.to_json()) {
             Ok(schema) => Some(Arc::new(schema)),
             Err(error) => {
-                let span = at_pointer(node, &error.pointer).span;
+                let span = place_of(node, &error);
                 self.diagnostics.push(Diagnostic::error("bad-schema", span, error.message));
                 None
             }
@@ -358,8 +350,23 @@ impl Texts<'_> {
     }
 }
 
+/// Where in the file a mistake of a schema stands.
+pub(super) fn place_of(node: &Node, error: &SchemaError) -> Span {
+    let Some((holder, key)) = error.pointer.rsplit_once('/').filter(|_| error.part == SchemaPart::Key) else {
+        return at_pointer(node, &error.pointer).span;
+    };
+    let key = key.replace("~1", "/").replace("~0", "~");
+    let holder = at_pointer(node, holder);
+    match &holder.kind {
+        Kind::Mapping(entries) => {
+            entries.iter().find(|(name, _)| *name.value == *key).map_or(holder.span, |(name, _)| name.span)
+        }
+        _ => holder.span,
+    }
+}
+
 /// The node at a JSON pointer, or the last one on the way that exists.
-fn at_pointer<'a>(node: &'a Node, pointer: &str) -> &'a Node {
+pub(super) fn at_pointer<'a>(node: &'a Node, pointer: &str) -> &'a Node {
     let mut here = node;
     for part in pointer.split('/').skip(1) {
         let part = part.replace("~1", "/").replace("~0", "~");

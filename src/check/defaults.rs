@@ -40,13 +40,32 @@ pub(super) fn defaults<'a>(
     texts: &mut Texts<'_>,
 ) -> Vec<Defaults<'a>> {
     // What cannot be read may be just what the steps lack.
-    let unread =
-        || Compiled { arguments: Arguments::default(), places: Vec::new(), spelling: Spelling::Wrong };
+    let unread = || Compiled {
+        arguments: Arguments::default(),
+        places: Vec::new(),
+        types: Vec::new(),
+        spelling: Spelling::Wrong,
+    };
     let mut defaults = Vec::new();
     for (name, node) in &ast.defaults {
         let Some(declaration) = kinds.action(&name.value).filter(|declaration| declaration.open.is_none())
         else {
             let message = format!("there are no defaults for `{}`", name.value);
+            let owners: Vec<_> = kinds
+                .actions()
+                .filter(|kind| kind.fields.iter().any(|field| field.name == &*name.value))
+                .map(|kind| kind.name)
+                .collect();
+            if let Some(owner) = owners.first() {
+                let problem = Diagnostic::error("unknown-action", name.span, message);
+                texts.diagnostics.push(problem.with_help(format!(
+                    "defaults stand below their action: `defaults: {{ {owner}: {{ {}: … }} }}`",
+                    name.value
+                )));
+                let all = owners.into_iter();
+                defaults.extend(all.map(|owner| Defaults { action: owner.into(), node, compiled: unread() }));
+                continue;
+            }
             let names: Vec<_> = kinds.actions().map(|kind| kind.name).collect();
             if let Some(meant) = nearest(&name.value, names.iter().copied()) {
                 defaults.push(Defaults { action: meant.into(), node, compiled: unread() });

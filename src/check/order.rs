@@ -1,6 +1,6 @@
 //! The order in a list of steps: which steps have ended when another starts.
 
-use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
+use crate::diagnostic::{Diagnostic, Diagnostics, Span, did_you_mean};
 use crate::syntax::ast::Step;
 
 /// For each step of a list, what it waits for.
@@ -48,13 +48,16 @@ pub(super) fn order(steps: &[Step], line: Line, diagnostics: &mut Diagnostics) -
                 Some(other) if other != index => places.push(other),
                 Some(_) => {
                     let message = format!("`{}` needs itself", need.value);
-                    diagnostics.push(Diagnostic::error("cycle", need.span, message));
+                    let problem = Diagnostic::error("cycle", need.span, message);
+                    diagnostics.push(problem.with_help("take it out of the list"));
                 }
                 None => {
                     let ids = steps.iter().filter_map(|step| step.id.as_ref()).map(|id| &*id.value);
                     let message = format!("there is no step `{}` in this list", need.value);
-                    let problem = Diagnostic::error("unknown-step", need.span, message)
-                        .with_help_if(did_you_mean(&need.value, ids.collect::<Vec<_>>()));
+                    let help = did_you_mean(&need.value, ids.collect::<Vec<_>>()).unwrap_or_else(|| {
+                        "`needs` names ids of steps that stand in the same list".to_owned()
+                    });
+                    let problem = Diagnostic::error("unknown-step", need.span, message).with_help(help);
                     diagnostics.push(problem);
                 }
             }
@@ -107,7 +110,7 @@ fn break_cycles(steps: &[Step], after: &mut [Vec<usize>], diagnostics: &mut Diag
                     names.dedup();
                     let message = format!("these steps wait for each other: {}", names.join(" → "));
                     diagnostics.push(
-                        Diagnostic::error("cycle", steps[step].span.at_start(), message)
+                        Diagnostic::error("cycle", arrow_at(steps, step, next), message)
                             .with_help("take one name out of a `needs`"),
                     );
                     after[step].remove(arrow);
@@ -116,6 +119,14 @@ fn break_cycles(steps: &[Step], after: &mut [Vec<usize>], diagnostics: &mut Diag
             }
         }
     }
+}
+
+/// Where a step says that it waits for another.
+fn arrow_at(steps: &[Step], from: usize, to: usize) -> Span {
+    let wanted = steps[to].id.as_ref().map(|id| &id.value);
+    let mut needs = steps[from].needs.iter().flatten();
+    let need = needs.find(|need| Some(&need.value) == wanted);
+    need.map_or(steps[from].span.at_start(), |need| need.span)
 }
 
 fn name(steps: &[Step], index: usize) -> String {
