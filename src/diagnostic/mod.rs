@@ -7,7 +7,9 @@
 //!
 //! Code raised here: `too-many-errors`.
 
+pub mod codes;
 pub mod render;
+pub mod sarif;
 mod suggest;
 
 use std::collections::HashMap;
@@ -292,8 +294,8 @@ pub const FILE_LIMIT: usize = 100;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
-    /// Which errors of the list stand at a place.
-    errors: HashMap<Span, Vec<usize>>,
+    /// Which of the list stand at a place.
+    places: HashMap<Span, Vec<usize>>,
     counts: HashMap<(FileId, Severity), usize>,
 }
 
@@ -304,11 +306,11 @@ impl Diagnostics {
     }
 
     /// Adds a finding, with two exceptions. An error of another kind than the first one at the same
-    /// place is a consequence of it, and is dropped like an exact repetition: one mistake, one
-    /// message. What a file has beyond [`FILE_LIMIT`] is dropped too, and said so once.
+    /// place is a consequence of it, and is dropped like an exact repetition of anything: one mistake,
+    /// one message. What a file has beyond [`FILE_LIMIT`] is dropped too, and said so once.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         let span = diagnostic.primary.span;
-        if diagnostic.is_error() && self.is_told(&diagnostic) {
+        if self.is_told(&diagnostic) {
             return;
         }
         let count = self.counts.entry((span.file, diagnostic.severity)).or_default();
@@ -317,9 +319,7 @@ impl Diagnostics {
             return;
         }
         let beyond = *count > FILE_LIMIT;
-        if diagnostic.is_error() {
-            self.errors.entry(span).or_default().push(self.list.len());
-        }
+        self.places.entry(span).or_default().push(self.list.len());
         self.list.push(if beyond { too_many(&diagnostic) } else { diagnostic });
     }
 
@@ -329,11 +329,15 @@ impl Diagnostics {
     }
 
     fn is_told(&self, diagnostic: &Diagnostic) -> bool {
-        let here = self.errors.get(&diagnostic.primary.span);
+        let here = self.places.get(&diagnostic.primary.span);
         here.into_iter()
             .flatten()
             .filter_map(|index| self.list.get(*index))
-            .any(|other| other.code != diagnostic.code || other.message == diagnostic.message)
+            .filter(|other| other.severity == diagnostic.severity)
+            .any(|other| match other.code == diagnostic.code {
+                true => other.message == diagnostic.message,
+                false => diagnostic.is_error(),
+            })
     }
 
     /// Adds all findings of another stage.
