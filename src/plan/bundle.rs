@@ -1,7 +1,7 @@
 //! The files a workflow is made of, pinned under one digest: what a run goes on with, whatever
 //! happens to the files.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -35,9 +35,13 @@ pub enum BundleError {
 }
 
 impl Bundle {
-    /// The bundle of one workflow file.
-    pub fn new(workflow: &Path, text: Arc<str>) -> Self {
-        Self { v: 1, workflow: workflow.to_owned(), files: vec![(workflow.to_owned(), text)] }
+    /// The bundle of a workflow file and the files that it uses, its prompts and partials.
+    pub fn new<'f>(workflow: &'f SourceFile, used: impl IntoIterator<Item = &'f SourceFile>) -> Self {
+        let files = std::iter::once(workflow).chain(used);
+        let mut files: Vec<_> = files.map(|file| (file.path.clone(), file.text.clone())).collect();
+        files.sort();
+        files.dedup();
+        Self { v: 1, workflow: workflow.path.clone(), files }
     }
 
     /// The bytes that are kept.

@@ -6,22 +6,24 @@
 
 mod bundle;
 mod inputs;
+mod part;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::check::flow::StepList;
-use crate::check::{Call, Input, Workflow};
-use crate::component::{Action, Arguments, Armed, Effect, Misfit, Setting, Trigger};
+use crate::check::{Call, Input, Reads, Workflow};
+use crate::component::{Action, Allow, Arguments, Armed, Effect, Misfit, Setting, Trigger};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, Span};
 use crate::event::TriggerId;
 use crate::ids::Digest;
 use crate::secret::Secrets;
 use crate::template::{Expr, Scope, Tree};
 
-pub use crate::check::flow;
+pub use crate::check::{Concurrency, Limits, Overflow, flow};
 pub use bundle::{Bundle, BundleError};
-pub use inputs::{InputError, InputErrors};
+pub use inputs::{InputError, InputErrors, OpenInputs};
+pub use part::{Located, NotLocated, StepReads};
 
 /// Where the kinds are: what binds a name to something that runs.
 pub trait Kinds: Send + Sync {
@@ -33,6 +35,7 @@ pub trait Kinds: Send + Sync {
 }
 
 /// A workflow that can run on this machine.
+#[derive(Clone)]
 pub struct Plan {
     /// Unique in the workspace.
     pub name: Arc<str>,
@@ -56,10 +59,14 @@ pub struct Plan {
     pub on_failure: StepList<Bound>,
     /// What happens at the end in any case.
     pub finally: StepList<Bound>,
+    /// What a run may cost and how long it may take.
+    pub limits: Limits,
+    /// How many of its runs are under way at once; none: as many as there are.
+    pub concurrency: Option<Concurrency>,
     /// The names of the secrets it reads, set or not.
     pub secrets: Arc<[Arc<str>]>,
-    /// Whether its steps read `event`, so that a person must give one.
-    pub reads_event: bool,
+    /// Which roots it reads, of those that somebody has to provide.
+    pub reads: Reads,
 }
 
 /// An action with everything it needs but its values.
@@ -117,9 +124,9 @@ pub fn plan(
             );
         }
     }
-    let steps = bind(&workflow.steps, binding, &mut own);
-    let on_failure = bind(&workflow.on_failure, binding, &mut own);
-    let finally = bind(&workflow.finally, binding, &mut own);
+    let steps = bind(&workflow.steps, &workflow.allow, binding, &mut own);
+    let on_failure = bind(&workflow.on_failure, &workflow.allow, binding, &mut own);
+    let finally = bind(&workflow.finally, &workflow.allow, binding, &mut own);
     let failed = own.has_errors();
     diagnostics.extend(own);
     if failed {
@@ -137,20 +144,29 @@ pub fn plan(
         output: workflow.output.clone(),
         on_failure: on_failure?,
         finally: finally?,
+        limits: workflow.limits.clone(),
+        concurrency: workflow.concurrency.clone(),
         secrets: workflow.secrets.iter().map(|(name, _)| name.clone()).collect(),
-        reads_event: workflow.reads_event,
+        reads: workflow.reads,
     })
 }
 
 fn bind(
     steps: &StepList<Call>,
+    allow: &Arc<Allow>,
     binding: &Binding<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<StepList<Bound>> {
     let mut said = Vec::new();
     steps.each_action(&mut |call| said.extend(examine(call, binding)));
     let failed = said.iter().any(Diagnostic::is_error);
-    diagnostics.extend(said);
+    for one in said {
+        // What a provider lacks is told at the first of its steps.
+        let is_told = |other: &Diagnostic| other.code == one.code && other.message == one.message;
+        if one.code != "missing-secret" || !diagnostics.iter().any(is_told) {
+            diagnostics.push(one);
+        }
+    }
     if failed {
         return None;
     }
@@ -161,7 +177,8 @@ fn bind(
             Some(false) => Effect::Once,
             None => action.effect(&call.arguments),
         };
-        Some(Bound { kind: call.kind, action, arguments: call.arguments, effect })
+        let arguments = call.arguments.allowing(allow.clone());
+        Some(Bound { kind: call.kind, action, arguments, effect })
     })
 }
 
