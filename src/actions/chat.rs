@@ -5,17 +5,24 @@
 //! shown. Trying again after a failure is the engine's business, and so is the next model of a chain.
 
 mod ask;
+mod prospect;
+mod said;
 
 use std::sync::Arc;
 
 use serde::Deserialize;
 
 use crate::component::{
-    Action, ActionDeclaration, Argument, Arguments, Attempt, Effect, Field, FieldType, Misfit, OutputType,
-    Rendered, StepFuture, Type, Written,
+    Action, ActionDeclaration, Argument, Arguments, Asks, Attempt, Effect, Field, FieldType, Misfit, Outlook,
+    OutputType, Rendered, StepFuture, Type, Written,
 };
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, did_you_mean};
-use crate::llm::Directory;
+use crate::llm::{self, ChatRequest, Directory, Role, WorstCase};
+use crate::models::{Catalog, DEFAULT_PROVIDER, ModelRef, Quote};
+use crate::money::Money;
+use crate::secret::MissingSecret;
+use crate::template::Tree;
+use crate::template::prompt::Message;
 use crate::value::Json;
 
 /// `chat`.
@@ -29,7 +36,7 @@ pub const DECLARATION: ActionDeclaration = ActionDeclaration {
             "The model, or several tried in order; `provider/model`",
         ),
         Field::optional("system", FieldType::Text, "What the model is told before the prompt"),
-        Field::optional("prompt", FieldType::Text, "What the model is asked"),
+        Field::optional("prompt", FieldType::Prompt, "What the model is asked: text, or a prompt file"),
         Field::optional(
             "messages",
             FieldType::List(&FieldType::Record(MESSAGE)),
@@ -78,6 +85,7 @@ pub const DECLARATION: ActionDeclaration = ActionDeclaration {
     open: None,
     output: OutputType::FromSchema("schema", Type::Text),
     effect: Effect::Idempotent,
+    worst_case: Some(worst_case),
     rules: Some(rules),
     example: "- id: summary\n  chat:\n    model: gpt-4.1-mini\n    prompt: |\n      Sum this up in three sentences:\n      {{event.text}}\n",
 };
@@ -96,15 +104,46 @@ fn rules(written: &Written<'_>, diagnostics: &mut Diagnostics) {
         ),
         [(_, first), (_, second), ..] => diagnostics.push(
             Diagnostic::error("two-prompts", second, "`chat` takes `prompt` or `messages`, not both")
-                .with_related(first, "the first one"),
+                .with_related(first, "the first one")
+                .with_help("keep one of them; a `prompt` is a conversation of one message"),
         ),
     }
     if let [(_, first), (_, second)] = written.keys_among(&["messages", "system"])[..] {
         diagnostics.push(
             Diagnostic::error("two-prompts", second, "with `messages`, what the system says is one of them")
-                .with_related(first, "the other one"),
+                .with_related(first, "the other one")
+                .with_help("write it as `{ role: system, content: … }` at their beginning"),
         );
     }
+}
+
+/// What one call costs at worst, with the cheapest model and as far as everything is written out. Only
+/// the built-in prices are known here.
+fn worst_case(arguments: &Arguments) -> Option<Money> {
+    let Argument::List(names) = arguments.get("model")? else { return None };
+    let max_tokens = match arguments.get("max_tokens") {
+        None => None,
+        Some(Argument::Tree(Tree::Literal(tokens))) => Some(tokens.as_u64()?),
+        Some(_) => return None,
+    };
+    let text = |field| match arguments.get(field) {
+        Some(Argument::Text(template, _)) => template.literal(),
+        _ => None,
+    };
+    let messages: Vec<_> = ["system", "prompt"]
+        .into_iter()
+        .filter_map(text)
+        .map(|text| llm::Message::text(Role::User, text))
+        .collect();
+    let catalog = Catalog::default();
+    let costs = names.iter().map(|name| {
+        let Argument::Text(name, _) = name else { return None };
+        let model = ModelRef::parse(name.literal()?, [DEFAULT_PROVIDER], DEFAULT_PROVIDER);
+        let Quote::Listed(price) = catalog.price(&model)? else { return None };
+        let request = ChatRequest { max_tokens, ..ChatRequest::new(&model.model, messages.clone()) };
+        Some(WorstCase::of(&request, *price).least())
+    });
+    costs.collect::<Option<Vec<_>>>()?.into_iter().min()
 }
 
 /// The action.
@@ -116,7 +155,7 @@ pub struct Chat {
 struct Values {
     model: Vec<String>,
     system: Option<String>,
-    prompt: Option<String>,
+    prompt: Option<Prompt>,
     messages: Option<Vec<Line>>,
     #[serde(default = "two")]
     repair: u32,
@@ -128,6 +167,14 @@ struct Values {
     reasoning_effort: Option<String>,
     #[serde(default)]
     extra: serde_json::Map<String, Json>,
+}
+
+/// What is asked: one text, or what a prompt file says. Rendered text is never the second.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Prompt {
+    Text(String),
+    File { messages: Vec<Message> },
 }
 
 #[derive(Deserialize)]
@@ -164,25 +211,47 @@ impl Action for Chat {
         4
     }
 
+    fn asks(&self, arguments: &Arguments, outlook: &Outlook) -> Option<Asks> {
+        Some(prospect::asks(&self.models, arguments, outlook))
+    }
+
     fn examine(&self, arguments: &Arguments) -> Vec<Misfit> {
         let Some(Argument::List(names)) = arguments.get("model") else { return Vec::new() };
         let written = names.iter().filter_map(|name| match name {
             Argument::Text(template, _) => template.literal(),
             _ => None,
         });
-        let unknown = self.models.chain(written).into_iter().filter(|model| !self.models.knows(model));
-        unknown
-            .map(|model| Misfit {
+        let chain = self.models.chain(written);
+        let unknown = chain.iter().filter(|model| !self.models.knows(model)).map(|model| Misfit {
+            field: "model",
+            severity: Severity::Warning,
+            code: "unknown-model",
+            message: format!("the model `{model}` is not in the list of known models"),
+            help: did_you_mean(&model.model, self.models.known_models(&model.provider))
+                .filter(|help| help.starts_with("did you mean"))
+                .or_else(|| {
+                    let (provider, _) = model.model.split_once('/')?;
+                    Some(format!(
+                        "there is no provider `{provider}`: add it below `providers` in `howdah.yaml`"
+                    ))
+                })
+                .or_else(|| {
+                    Some("it is sent as written; its price is unknown unless `prices` has it".to_owned())
+                }),
+        });
+        let locked = chain.iter().filter_map(|model| {
+            let MissingSecret(name) = self.models.missing_key(model)?;
+            Some(Misfit {
                 field: "model",
                 severity: Severity::Warning,
-                code: "unknown-model",
-                message: format!("the model `{model}` is not in the list of known models"),
-                help: did_you_mean(&model.model, self.models.known_models(&model.provider))
-                    .filter(|help| help.starts_with("did you mean"))
-                    .or_else(|| {
-                        Some("it is sent as written; its price is unknown unless `prices` has it".to_owned())
-                    }),
+                code: "missing-secret",
+                message: format!(
+                    "`{}` needs the secret `{name}`, which is not set on this machine",
+                    model.provider
+                ),
+                help: Some(format!("put `{name}=…` into `.env`, or try it without a key: `--simulate`")),
             })
-            .collect()
+        });
+        unknown.chain(locked).collect()
     }
 }

@@ -15,8 +15,9 @@ pub const DECLARATION: ActionDeclaration = ActionDeclaration {
     fields: &[Field::required("message", FieldType::Text, "Why the run cannot succeed")],
     shorthand: Some("message"),
     open: None,
-    output: OutputType::Fixed(Type::Null),
+    output: OutputType::Fixed(Type::Never),
     effect: Effect::None,
+    worst_case: None,
     rules: None,
     example: "- if: steps.label.output.queue == 'unknown'\n  fail: \"no queue fits {{inputs.ticket}}\"\n",
 };

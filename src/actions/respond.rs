@@ -26,6 +26,7 @@ pub const DECLARATION: ActionDeclaration = ActionDeclaration {
     open: None,
     output: OutputType::Fixed(Type::Null),
     effect: Effect::None,
+    worst_case: None,
     rules: Some(rules),
     example: "- respond:\n    status: 201\n    json: { ticket: \"{{run.id}}\" }\n",
 };

@@ -15,6 +15,7 @@ pub const SET: ActionDeclaration = ActionDeclaration {
     open: Some(&FieldType::Json),
     output: OutputType::Named,
     effect: Effect::None,
+    worst_case: None,
     rules: None,
     example: "- id: letter\n  set:\n    subject: \"Re: {{inputs.subject}}\"\n    urgent: true\n",
 };
@@ -28,6 +29,7 @@ pub const COMPUTE: ActionDeclaration = ActionDeclaration {
     open: Some(&FieldType::Expression),
     output: OutputType::Named,
     effect: Effect::None,
+    worst_case: None,
     rules: None,
     example: "- id: totals\n  compute:\n    open: steps.tickets.output.filter(t, t.open).size()\n",
 };

@@ -16,7 +16,7 @@ use crate::net::{self, Body, Request, signature};
 use crate::value::{Failure, Json, Output};
 
 use super::http::{refused, unsent};
-use super::parse::Format;
+use super::parse::{Format, Source};
 
 /// `webhook`.
 pub const DECLARATION: ActionDeclaration = ActionDeclaration {
@@ -37,6 +37,7 @@ pub const DECLARATION: ActionDeclaration = ActionDeclaration {
     open: None,
     output: OutputType::Fixed(Type::Record(&[("status", Type::Integer), ("body", Type::Any)])),
     effect: Effect::Idempotent,
+    worst_case: None,
     rules: None,
     example: "- webhook:\n    url: \"{{secrets.OPS_URL}}\"\n    json: { text: \"{{inputs.ticket}}\" }\n",
 };
@@ -87,14 +88,15 @@ impl Webhook {
         };
         let response = self.net.send(request).await.map_err(|error| unsent(&error))?;
         if !(200..300).contains(&response.status) {
-            return Err(refused(response, now, &self.net).await);
+            return Err(refused(response, now, self.net.secrets()).await);
         }
         let status = response.status;
-        let format = Format::of_content_type(response.headers.get("content-type").unwrap_or_default());
-        let what = format!("the answer of {}", response.host());
+        let content_type = response.headers.get("content-type").map(str::to_owned);
+        let format = Format::of_content_type(content_type.as_deref().unwrap_or_default());
+        let source = Source { content_type, ..Source::default() };
         let body = response.bytes().await.map_err(|error| unsent(&error))?;
         // It was delivered; an answer that cannot be read is no reason to deliver it again.
-        let body = format.read(&body, &what).unwrap_or(Json::Null);
+        let body = format.read(&body, &source).unwrap_or(Json::Null);
         Ok(Output::new(json!({ "status": status, "body": body })))
     }
 }

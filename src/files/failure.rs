@@ -1,5 +1,6 @@
 //! The failures of files: each with its code, what was found and what to do.
 
+use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use super::roots::Purpose;
@@ -19,6 +20,25 @@ pub(super) fn denied(path: &str, reason: &str) -> Failure {
 /// What is there is not a regular file.
 pub(super) fn not_a_file(path: &str, what: &str) -> Failure {
     denied(path, &format!("it is {what}, and only regular files are read and written"))
+}
+
+/// What is there is this, and not a regular file.
+pub(super) fn not_regular(path: &str, kind: FileType) -> Failure {
+    match kind {
+        FileType::Directory => not_a_file(path, "a folder"),
+        FileType::Symlink => from_os(path, Purpose::Write, Errno::LOOP),
+        _ => not_a_file(path, "a FIFO, a socket or a device"),
+    }
+}
+
+/// The name that a file is moved to is taken.
+pub(super) fn taken(path: &str) -> Failure {
+    Failure::new(
+        "file_exists",
+        format!(
+            "`{path}` exists already: choose another name, or move with `existing: replace` or `existing: number`"
+        ),
+    )
 }
 
 /// Something lies there already.

@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
 
-use super::write::TEMPORARY;
+use super::draft::TEMPORARY;
 
 /// One glob, ready to match.
 #[derive(Clone, Debug)]

@@ -1,18 +1,18 @@
 //! Writing files, so that no reader ever sees half of one and none is lost after success.
 //!
-//! A whole file is written beside its place, flushed, renamed into it, and the folder flushed. An
-//! append goes to an offset that was recorded before, so that it can be told after a crash whether
+//! A whole file is a [`Draft`](super::Draft) beside its place until it is done. An append goes to an offset that was recorded before, so that it can be told after a crash whether
 //! it happened.
 
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, FileType, OFlags, RenameFlags};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 
+use super::draft::Whole;
 use super::failure;
 use super::roots::{Purpose, Roots, regular};
 use crate::value::Failure;
@@ -39,13 +39,18 @@ pub struct Written {
 }
 
 /// The permissions of a new file, before the process's mask.
-const FILE: rustix::fs::Mode = rustix::fs::Mode::from_raw_mode(0o640);
+pub(super) const FILE: rustix::fs::Mode = rustix::fs::Mode::from_raw_mode(0o640);
 
 /// The permissions of a new folder, before the process's mask.
 const FOLDER: rustix::fs::Mode = rustix::fs::Mode::from_raw_mode(0o750);
 
-/// How the name of a file begins that is not yet in its place; scans leave such files alone.
-pub(super) const TEMPORARY: &str = ".howdah-";
+/// A name in an open folder.
+pub(super) struct Target {
+    /// The folder.
+    pub(super) folder: OwnedFd,
+    /// The name, which may not be there yet.
+    pub(super) name: OsString,
+}
 
 impl Roots {
     /// Writes a regular file and makes the folders that lead to it. On success all of it is on
@@ -74,45 +79,42 @@ impl Roots {
     /// # Errors
     /// As there.
     pub fn blocking_write(&self, path: &str, bytes: &[u8], mode: Mode) -> Result<Written, Failure> {
-        let place = self.locate(path, Purpose::Write)?;
+        let at = match mode {
+            Mode::Replace => return self.write_whole(path, bytes, Whole::Replace),
+            Mode::Create => return self.write_whole(path, bytes, Whole::Create),
+            Mode::Append { at } => at,
+        };
         let fail = |error: io::Error| failure::from_io(path, Purpose::Write, &error);
+        let Target { folder, name } = self.target(path)?;
+        let flags = OFlags::RDWR | OFlags::CREATE;
+        let file = self.resolver().open(folder.as_fd(), Path::new(&name), flags, FILE);
+        let file = regular(path, file.map_err(|error| fail(error.into()))?)?;
+        if !append(file, bytes, at).map_err(fail)? {
+            return Err(failure::in_doubt(path));
+        }
+        if at == 0 {
+            rustix::fs::fsync(&folder).map_err(|error| fail(error.into()))?;
+        }
+        Ok(Written { bytes: bytes.len() as u64 })
+    }
+
+    fn write_whole(&self, path: &str, bytes: &[u8], whole: Whole) -> Result<Written, Failure> {
+        let mut draft = self.blocking_draft(path, whole)?;
+        draft.write(bytes)?;
+        draft.blocking_put()
+    }
+
+    /// Where a file is written: its folder, which is made if need be, and its name in it.
+    pub(super) fn target(&self, path: &str) -> Result<Target, Failure> {
+        let place = self.locate(path, Purpose::Write)?;
+        let fail = |error| failure::from_os(path, Purpose::Write, error);
         let Some(name) = place.below.file_name() else {
             return Err(failure::not_a_file(path, "a folder"));
         };
-        let handle = self.handle(&place).map_err(|error| fail(error.into()))?;
+        let handle = self.handle(&place).map_err(fail)?;
         let parent = place.below.parent().unwrap_or(Path::new(""));
-        let folder = self.make_folders(handle.as_fd(), parent).map_err(|error| fail(error.into()))?;
-        let folder = folder.as_fd();
-        match mode {
-            Mode::Append { at } => {
-                let flags = OFlags::RDWR | OFlags::CREATE;
-                let file = self.resolver().open(folder, Path::new(name), flags, FILE);
-                let file = regular(path, file.map_err(|error| fail(error.into()))?)?;
-                if !append(file, bytes, at).map_err(fail)? {
-                    return Err(failure::in_doubt(path));
-                }
-                if at == 0 {
-                    rustix::fs::fsync(folder).map_err(|error| fail(error.into()))?;
-                }
-            }
-            Mode::Replace | Mode::Create => {
-                let permissions = match existing(folder, name).map_err(|error| fail(error.into()))? {
-                    Some(_) if mode == Mode::Create => return Err(failure::exists(path)),
-                    Some((FileType::RegularFile, permissions)) => Some(permissions),
-                    Some((FileType::Directory, _)) => return Err(failure::not_a_file(path, "a folder")),
-                    Some((FileType::Symlink, _)) => {
-                        return Err(failure::from_os(path, Purpose::Write, Errno::LOOP));
-                    }
-                    Some(_) => return Err(failure::not_a_file(path, "a FIFO, a socket or a device")),
-                    None => None,
-                };
-                let mut temporary = Temporary::new(folder).map_err(|error| fail(error.into()))?;
-                temporary.fill(bytes, permissions).map_err(fail)?;
-                temporary.put(name, mode).map_err(|error| fail(error.into()))?;
-                rustix::fs::fsync(folder).map_err(|error| fail(error.into()))?;
-            }
-        }
-        Ok(Written { bytes: bytes.len() as u64 })
+        let folder = self.make_folders(handle.as_fd(), parent).map_err(fail)?;
+        Ok(Target { folder, name: name.to_owned() })
     }
 
     /// Opens the folder at `path`, and makes what is missing of it.
@@ -141,21 +143,6 @@ impl Roots {
     }
 }
 
-/// The kind and the permissions of what stands at a name.
-fn existing(
-    folder: BorrowedFd<'_>,
-    name: &OsStr,
-) -> rustix::io::Result<Option<(FileType, rustix::fs::Mode)>> {
-    match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(stat) => {
-            let permissions = rustix::fs::Mode::from_raw_mode(stat.st_mode & 0o777);
-            Ok(Some((FileType::from_raw_mode(stat.st_mode), permissions)))
-        }
-        Err(Errno::NOENT) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 /// Adds the bytes at `at`, or what is missing of them; false when the file's end is another one.
 fn append(mut file: File, bytes: &[u8], at: u64) -> io::Result<bool> {
     let size = file.metadata()?.len();
@@ -172,60 +159,6 @@ fn append(mut file: File, bytes: &[u8], at: u64) -> io::Result<bool> {
     file.write_all(missing)?;
     file.sync_data()?;
     Ok(true)
-}
-
-/// A file that is not yet in its place; dropped before, it goes.
-struct Temporary<'a> {
-    folder: BorrowedFd<'a>,
-    name: String,
-    file: File,
-    placed: bool,
-}
-
-impl<'a> Temporary<'a> {
-    fn new(folder: BorrowedFd<'a>) -> rustix::io::Result<Self> {
-        let name = format!("{TEMPORARY}{}.tmp", uuid::Uuid::new_v4().simple());
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = File::from(rustix::fs::openat(folder, name.as_str(), flags, FILE)?);
-        Ok(Self { folder, name, file, placed: false })
-    }
-
-    /// Writes the bytes and flushes them.
-    fn fill(&mut self, bytes: &[u8], permissions: Option<rustix::fs::Mode>) -> io::Result<()> {
-        self.file.write_all(bytes)?;
-        if let Some(permissions) = permissions {
-            rustix::fs::fchmod(&self.file, permissions)?;
-        }
-        self.file.sync_all()
-    }
-
-    /// Moves the file to its name.
-    fn put(&mut self, name: &OsStr, mode: Mode) -> rustix::io::Result<()> {
-        let (folder, from) = (self.folder, self.name.as_str());
-        if mode == Mode::Replace {
-            rustix::fs::renameat(folder, from, folder, name)?;
-            self.placed = true;
-            return Ok(());
-        }
-        match rustix::fs::renameat_with(folder, from, folder, name, RenameFlags::NOREPLACE) {
-            Ok(()) => self.placed = true,
-            // This file system cannot; a second name does the same, and the first one goes.
-            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
-                rustix::fs::linkat(folder, from, folder, name, AtFlags::empty())?;
-            }
-            Err(error) => return Err(error),
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Temporary<'_> {
-    fn drop(&mut self) {
-        if !self.placed {
-            // Nobody is left to tell; the name says what the file is.
-            let _ = rustix::fs::unlinkat(self.folder, self.name.as_str(), AtFlags::empty());
-        }
-    }
 }
 
 #[cfg(test)]
@@ -271,12 +204,6 @@ mod tests {
         assert_eq!(roots.blocking_write("x", b"second", Mode::Create).unwrap_err().code, "file_exists");
         symlink("nowhere", folder.path().join("dangling")).unwrap();
         assert_eq!(roots.blocking_write("dangling", b"", Mode::Create).unwrap_err().code, "file_exists");
-        // The name taken between the look and the rename.
-        let handle = File::open(folder.path()).unwrap();
-        let mut late = Temporary::new(handle.as_fd()).unwrap();
-        late.fill(b"late", None).unwrap();
-        assert_eq!(late.put(OsStr::new("x"), Mode::Create), Err(Errno::EXIST));
-        drop(late);
         assert_eq!(std::fs::read(folder.path().join("x")).unwrap(), b"first");
         assert_eq!(names(folder.path()).len(), 2);
     }

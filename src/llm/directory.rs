@@ -5,8 +5,9 @@ use std::sync::{Mutex, PoisonError};
 
 use indexmap::{IndexMap, IndexSet};
 
-use super::{ChatAnswer, ChatOptions, ChatRequest, Client, ModelError, Provider};
-use crate::models::{DEFAULT_PROVIDER, JsonMode, MAMMOUTH, ModelRef};
+use super::{ChatAnswer, ChatOptions, ChatRequest, Client, ModelError, Provider, WorstCase};
+use crate::models::{DEFAULT_PROVIDER, JsonMode, MAMMOUTH, ModelRef, Quote};
+use crate::secret::MissingSecret;
 
 /// Where each model is, and how it is called.
 pub struct Directory {
@@ -103,6 +104,14 @@ impl Directory {
         }
     }
 
+    /// The secret without which the provider of this model cannot be called: its key is made of one
+    /// that is not set.
+    pub fn missing_key(&self, model: &ModelRef) -> Option<MissingSecret> {
+        let provider = self.providers.get(&model.provider)?;
+        let texts = provider.key.iter().chain(provider.headers.iter().map(|(_, value)| value));
+        texts.filter_map(|text| self.client.net.secrets().fill(text).err()).next()
+    }
+
     /// The best way to ask this model for JSON that no server has refused yet.
     pub fn json_mode(&self, model: &ModelRef) -> JsonMode {
         let learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
@@ -112,6 +121,17 @@ impl Directory {
     /// Remembers that a server wants to be asked for JSON in this way.
     pub fn learn_json_mode(&self, model: &ModelRef, mode: JsonMode) {
         self.learned.lock().unwrap_or_else(PoisonError::into_inner).insert(model.clone(), mode);
+    }
+
+    /// What a model costs; none when nobody said.
+    pub fn price(&self, model: &ModelRef) -> Option<Quote<'_>> {
+        self.client.catalog.price(model)
+    }
+
+    /// What a call may cost at most; none when nobody said what the model costs.
+    pub fn worst_case(&self, model: &ModelRef, request: &ChatRequest) -> Option<WorstCase> {
+        let (Quote::Listed(price) | Quote::Estimate { price, .. }) = self.price(model)?;
+        Some(WorstCase::of(request, *price))
     }
 
     /// Calls a model of [`chain`](Self::chain).

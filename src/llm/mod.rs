@@ -3,7 +3,8 @@
 //! In the order in which data passes: `request` says what is asked, `prepare` makes it fit the model,
 //! `provider` says where, `client` and `call` send, `sse` and `assemble` read what comes, `think` parts
 //! reasoning from text, `outcome` makes an `answer` of it; `server_error` reads every shape of refusal,
-//! `net::retry` decides by status and headers, `error` tells the engine and people.
+//! `net::retry` decides by status and headers, `error` tells the engine and people. `worst` says what a call
+//! can cost before it is made.
 //!
 //! What must stay true: requests are strict and hold only what was set; answers are read leniently,
 //! every field optional and unknown ones kept; a cut answer is never taken for a whole one; nothing
@@ -26,6 +27,7 @@ mod server_error;
 mod sse;
 pub mod structured;
 mod think;
+mod worst;
 
 #[cfg(test)]
 mod replay;
@@ -43,3 +45,4 @@ pub use request::{
     ChatRequest, Content, FunctionCall, FunctionSpec, ImageUrl, JsonSchemaFormat, Message, Part,
     RequestToolCall, ResponseFormat, Role, Stop, Tool, ToolKind,
 };
+pub use worst::WorstCase;

@@ -76,6 +76,12 @@ impl Response {
         &self.reading.host
     }
 
+    /// The address that answered, its secrets filled in: for telling what lies beside it, never for
+    /// showing.
+    pub fn url(&self) -> &url::Url {
+        self.inner.url()
+    }
+
     /// The next piece of the body, after decompression; none at its end.
     ///
     /// # Errors

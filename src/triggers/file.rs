@@ -17,7 +17,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::clock::SharedClock;
-use crate::component::{Armed, Field, FieldType, Setting, Trigger, TriggerDeclaration, Type};
+use crate::component::{Armed, Field, FieldType, Files, Setting, Trigger, TriggerDeclaration, Type};
 use crate::files::watch::{self, Watch};
 use crate::files::{Patterns, Roots};
 use crate::ids::Digest;
@@ -44,12 +44,14 @@ pub const DECLARATION: TriggerDeclaration = TriggerDeclaration {
             "paths",
             FieldType::OneOrMany(&FieldType::Path),
             "The files, as globs from the workspace",
-        ),
+        )
+        .with_files(Files::Watched),
         Field::optional(
             "ignore",
             FieldType::OneOrMany(&FieldType::Path),
             "Globs of files and folders to leave out",
-        ),
+        )
+        .with_files(Files::Ignored),
         Field::optional(
             "events",
             FieldType::OneOrMany(&FieldType::Choice(&["created", "modified"])),
@@ -74,9 +76,9 @@ pub const DECLARATION: TriggerDeclaration = TriggerDeclaration {
         ("dir", Type::Text),
         ("size", Type::Integer),
         ("modified", Type::Text),
-        ("change", Type::Text),
+        ("change", Type::Words(&["created", "modified"])),
         ("sha256", Type::Text),
-        ("text", Type::Text),
+        ("text", Type::Nullable(&Type::Text)),
     ]),
     rules: Some(rules::check),
     example: "on:\n  file:\n    paths: inbox/**/*.txt\n    with: { ticket: \"{{event.text}}\" }\n",

@@ -74,12 +74,12 @@ const METHODS: &[&str] = &["GET", "POST", "PUT", "PATCH", "DELETE"];
 
 /// What `event` holds.
 const EVENT: &[(&str, Type)] = &[
-    ("body", Type::Any),
+    ("body", Type::Schema("body")),
     ("raw", Type::Text),
-    ("headers", Type::Any),
-    ("params", Type::Any),
-    ("query", Type::Any),
-    ("method", Type::Text),
+    ("headers", Type::Map(&Type::Any)),
+    ("params", Type::Map(&Type::Text)),
+    ("query", Type::Map(&Type::Any)),
+    ("method", Type::Words(METHODS)),
 ];
 
 /// `dedupe`.

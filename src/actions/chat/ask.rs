@@ -1,21 +1,27 @@
 //! One attempt of a `chat` step: the request, the calls it takes, the answer that fits.
 
+use std::borrow::Cow;
+
 use tokio::sync::mpsc;
 
-use crate::component::{Attempt, Delta, Retry, StepError};
+use crate::component::{Ask, Attempt, CostRange, Delta, Reservation, Retry, StepError};
 use crate::llm::structured::{Around, extract};
 use crate::llm::{
     self, ChatAnswer, ChatOptions, ChatRequest, Content, Directory, FinishReason, JsonSchemaFormat, Message,
     ModelError, ResponseFormat, Role, Stop,
 };
 use crate::models::{JsonMode, ModelRef, json_mode};
+use crate::money::Money;
 use crate::template::Schema;
 use crate::value::{Failure, Json, ModelFacts, Output};
 
-use super::Values;
+use super::{Prompt, Values, said};
 
 /// How many pieces of an answer may wait for whoever watches.
 const WATCHED: usize = 64;
+
+/// The failures after which nobody knows what the server had done by then.
+const BROKEN_OFF: [&str; 3] = ["model_timeout", "stream_truncated", "model_bad_answer"];
 
 /// Asks one model of the chain.
 pub(super) async fn ask(models: &Directory, attempt: Attempt<'_>) -> Result<Output, StepError> {
@@ -26,7 +32,7 @@ pub(super) async fn ask(models: &Directory, attempt: Attempt<'_>) -> Result<Outp
         return Err(Failure::new("wrong_value", "`model` is an empty list").into());
     };
     let repair = values.repair;
-    let request = request(model, values);
+    let request = request(model, values)?;
     let talk = Talk { models, model, attempt: attempt.context.attempt(), context: attempt.context };
     match schema {
         None => {
@@ -37,12 +43,20 @@ pub(super) async fn ask(models: &Directory, attempt: Attempt<'_>) -> Result<Outp
     }
 }
 
-fn request(model: &ModelRef, values: Values) -> ChatRequest {
+fn request(model: &ModelRef, values: Values) -> Result<ChatRequest, Failure> {
     let mut messages: Vec<_> =
         values.system.map(|text| Message::text(Role::System, text)).into_iter().collect();
     messages.extend(values.messages.into_iter().flatten().map(|line| Message::text(line.role, line.content)));
-    messages.extend(values.prompt.map(|text| Message::text(Role::User, text)));
-    ChatRequest {
+    match values.prompt {
+        Some(Prompt::Text(text)) => messages.push(Message::text(Role::User, text)),
+        Some(Prompt::File { messages: said }) => {
+            for message in said {
+                messages.push(said::message(message)?);
+            }
+        }
+        None => {}
+    }
+    Ok(ChatRequest {
         temperature: values.temperature,
         top_p: values.top_p,
         max_tokens: values.max_tokens,
@@ -51,7 +65,7 @@ fn request(model: &ModelRef, values: Values) -> ChatRequest {
         reasoning_effort: values.reasoning_effort,
         extra: values.extra,
         ..ChatRequest::new(&model.model, messages)
-    }
+    })
 }
 
 /// A text answer as the step's output.
@@ -112,7 +126,11 @@ impl Talk<'_> {
             attempt: self.attempt,
             ..ChatOptions::default()
         };
-        let call = self.models.chat(self.model, request, &options);
+        let (reservation, request) = self
+            .within_budget(request)
+            .await
+            .map_err(|error| StepError { model: paid.0.clone().map(Box::new), ..error })?;
+        let call = self.models.chat(self.model, &request, &options);
         tokio::pin!(call);
         let answer = loop {
             tokio::select! {
@@ -125,6 +143,7 @@ impl Talk<'_> {
         while let Ok(piece) = pieces.try_recv() {
             self.show(piece);
         }
+        settle(reservation, &answer);
         match answer {
             Ok(answer) => {
                 for warning in &answer.warnings {
@@ -134,6 +153,26 @@ impl Talk<'_> {
             }
             Err(error) => Err(self.step_error(error, paid)),
         }
+    }
+
+    /// The request as it may be sent, and the money for it. Where money is limited and the step does
+    /// not say how long the answer may be, it is as long as the money is good for.
+    async fn within_budget<'r>(
+        &self,
+        request: &'r ChatRequest,
+    ) -> Result<(Reservation, Cow<'r, ChatRequest>), StepError> {
+        let worst = self.models.worst_case(self.model, request);
+        let cost = worst.map(|worst| CostRange { least: worst.least(), most: worst.most() });
+        let reservation = self.context.reserve(Ask { what: self.model.to_string(), cost }).await?;
+        let bound = match (worst, reservation.granted()) {
+            (Some(worst), Some(granted)) => worst.affordable(granted),
+            _ => None,
+        };
+        let request = match bound {
+            None => Cow::Borrowed(request),
+            Some(tokens) => Cow::Owned(ChatRequest { max_tokens: Some(tokens), ..request.clone() }),
+        };
+        Ok((reservation, request))
     }
 
     fn show(&self, piece: llm::Delta) {
@@ -202,6 +241,17 @@ impl Talk<'_> {
             ));
             paid = Paid(Some(answer.facts));
         }
+    }
+}
+
+/// Says what a call has cost. One that was broken off with nothing told may have cost all that was set
+/// aside for it; one that was refused has cost nothing.
+fn settle(reservation: Reservation, answer: &Result<ChatAnswer, ModelError>) {
+    match answer {
+        Ok(answer) => reservation.settle(answer.facts.cost.amount),
+        Err(ModelError { facts: Some(facts), .. }) => reservation.settle(facts.cost.amount),
+        Err(error) if BROKEN_OFF.contains(&&*error.failure.code) => drop(reservation),
+        Err(_) => reservation.settle(Money::ZERO),
     }
 }
 

@@ -16,6 +16,11 @@ pub(super) fn problem(path: &str) -> Option<String> {
     if rest.is_empty() {
         return Some("a path needs a name, like `/tickets`".to_owned());
     }
+    if rest == "-" || rest.starts_with("-/") {
+        return Some(format!(
+            "`{path}` begins with `/-`, below which runs are answered: choose another name"
+        ));
+    }
     let mut names = Vec::new();
     for segment in rest.split('/') {
         if segment.is_empty() {
@@ -58,6 +63,7 @@ mod tests {
         }
         for (bad, word) in [
             ("tickets", "`/tickets`"),
+            ("/-/approve", "choose another name"),
             ("/", "needs a name"),
             ("/a/", "empty part"),
             ("/a//b", "empty part"),
