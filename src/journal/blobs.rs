@@ -1,7 +1,8 @@
 //! Large values, each once, in files named by the digest of their bytes: `blobs/ab/cdef…`.
 //!
 //! A blob is whole and on stable storage when [`Blobs::put`] returns, so a row that is written
-//! afterwards never names one that is not there. Nothing here knows who names a blob.
+//! afterwards never names one that is not there. Nothing here knows who names a blob. The files that
+//! steps keep ([`crate::files`]) lie in the same folder, by the same names.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -13,7 +14,7 @@ use crate::journal::entry::DEPTH_LIMIT;
 use crate::journal::store::StoreError;
 use crate::value::{INLINE_LIMIT, Json, SharedJson, VALUE_LIMIT, Value, fits_depth};
 
-/// What an unfinished blob's name begins with.
+/// What an unfinished blob's name begins with, also that of a file that a step keeps.
 const UNFINISHED: &str = ".new-";
 
 /// A folder of blobs.
@@ -41,9 +42,7 @@ impl Blobs {
 
     /// Where the blob of this digest lies, or would.
     pub fn path(&self, digest: Digest) -> PathBuf {
-        let name = digest.to_string();
-        let (shelf, rest) = name.split_at(2);
-        self.folder.join(shelf).join(rest)
+        self.folder.join(digest.shelf())
     }
 
     /// Keeps these bytes, unless they are kept already.

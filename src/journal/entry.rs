@@ -5,15 +5,17 @@
 //! old program refuses what a newer one wrote instead of misreading it. An entry's meaning never
 //! changes: what is needed beyond it becomes an optional field or a new entry.
 
-use jiff::fmt::serde::timestamp::millisecond::required as millis;
+use jiff::fmt::serde::timestamp::millisecond::{optional as some_millis, required as millis};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::clock::Timestamp;
-use crate::event::TriggerId;
-use crate::ids::{Digest, StepPath};
+use crate::event::{Awaited, TriggerId};
+use crate::ids::{Digest, RunId, StepPath};
 use crate::journal::status::RunEnd;
 use crate::journal::store::StoreError;
+use crate::journal::variables::StateChange;
+use crate::money::{Cost, Money};
 use crate::value::{Failure, Json, ModelFacts, Value, fits_depth};
 
 /// The format in which entries are written, and the newest that can be read.
@@ -42,6 +44,12 @@ pub enum Entry {
         /// `vars`, as they were when the run began; none where there are none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         vars: Option<Value>,
+        /// How it takes its turn; none where its workflow's runs need none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        turn: Option<Turn>,
+        /// The call that it answers; none where no run called it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent: Option<Parent>,
         /// When.
         #[serde(with = "millis")]
         at: Timestamp,
@@ -105,6 +113,117 @@ pub enum Entry {
         /// How many attempts that way has had before.
         #[serde(default)]
         tries: u32,
+    },
+    /// What a step came to in an earlier run was taken over; it stands right behind the acceptance, and
+    /// costs nothing here.
+    StepReused {
+        /// The step.
+        path: StepPath,
+        /// What it came to there.
+        result: Reused,
+        /// The run that did it.
+        from: RunId,
+        /// When it was taken over.
+        #[serde(with = "millis")]
+        at: Timestamp,
+    },
+    /// Only one step of the workflow is done in this run, with what it contains.
+    RunNarrowed {
+        /// The step.
+        only: StepPath,
+        /// When.
+        #[serde(with = "millis")]
+        at: Timestamp,
+    },
+    /// A step began to wait for an instant, for a person, or for an event.
+    WaitBegun {
+        /// The step.
+        path: StepPath,
+        /// What it waits for, beside the instant.
+        awaited: Awaited,
+        /// When it goes on in any case; none: never by itself.
+        #[serde(default, with = "some_millis", skip_serializing_if = "Option::is_none")]
+        due: Option<Timestamp>,
+        /// What only those know who may end the wait; none where only time can.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<String>,
+        /// When.
+        #[serde(with = "millis")]
+        at: Timestamp,
+    },
+    /// A step called another workflow: this run answers it. Recorded before that run is offered, so
+    /// that a call never has two, and once more when a caller that was taken up again waits for it.
+    ChildCalled {
+        /// The step.
+        path: StepPath,
+        /// The run that answers it, whether or not it came to be.
+        run: RunId,
+        /// When.
+        #[serde(with = "millis")]
+        at: Timestamp,
+    },
+    /// What a step waited for came; the first that comes counts.
+    WaitSignalled {
+        /// The step.
+        path: StepPath,
+        /// Who or what ended the wait.
+        by: String,
+        /// What came.
+        data: Value,
+        /// When.
+        #[serde(with = "millis")]
+        at: Timestamp,
+    },
+    /// The run that a step called has ended. Its end is that of the step, which is recorded apart.
+    ChildEnded {
+        /// The step.
+        path: StepPath,
+        /// The run.
+        run: RunId,
+        /// What it cost, with all that it called.
+        cost: Cost,
+        /// When that was learned.
+        #[serde(with = "millis")]
+        at: Timestamp,
+    },
+    /// A pass of a loop did its item once and for all; the store remembers the item by it.
+    ItemDone {
+        /// The pass.
+        path: StepPath,
+        /// The digest of what tells the item apart.
+        key: Digest,
+        /// Until when the item is remembered; none: for ever.
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            with = "jiff::fmt::serde::timestamp::millisecond::optional"
+        )]
+        until: Option<Timestamp>,
+        /// When.
+        #[serde(with = "millis")]
+        at: Timestamp,
+    },
+    /// A step changed values that outlive the run; the store does so in the same transaction.
+    StateChanged {
+        /// The step.
+        path: StepPath,
+        /// What changed.
+        change: StateChange,
+        /// When.
+        #[serde(with = "millis")]
+        at: Timestamp,
+    },
+    /// The run looked up what the last successful run of its workflow gave, and keeps to that.
+    PreviousRead {
+        /// `previous`.
+        previous: Value,
+    },
+    /// A decision was taken on values that others may change meanwhile; the run keeps to it.
+    DecisionTaken {
+        /// What was decided on: a step, and perhaps which part of it.
+        path: StepPath,
+        /// What its expression gave.
+        value: Value,
     },
     /// Somebody asked for the run to end.
     CancelRequested {
@@ -172,6 +291,44 @@ pub enum Entry {
     },
 }
 
+/// How a run takes its turn among the runs of its workflow: a part of its definition and of its
+/// event, kept so that it waits after a restart as it did before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    /// Runs of the same key count together; empty where all do.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub key: String,
+    /// How many of them are under way at once.
+    pub limit: u32,
+    /// What happens to one more.
+    #[serde(default)]
+    pub overflow: Overflow,
+}
+
+/// What happens to a run that is one too many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Overflow {
+    /// It waits its turn.
+    #[default]
+    Queue,
+    /// It is no run.
+    Skip,
+    /// The oldest one under way is cancelled for it.
+    CancelOldest,
+}
+
+/// The call that a run answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    /// The run that called.
+    pub run: RunId,
+    /// The step that called, and that waits.
+    pub step: StepPath,
+    /// How many calls led here, this one included.
+    pub depth: u32,
+}
+
 /// What a run answered to the request that started it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
@@ -181,6 +338,22 @@ pub struct Answer {
     pub headers: Vec<(String, String)>,
     /// The body: text as it is, all else as JSON.
     pub body: Value,
+}
+
+/// What a step came to in an earlier run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reused {
+    /// `steps.ID.output`; null where it was skipped, or failed.
+    pub output: Value,
+    /// How it ended; none where it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<StepEnd>,
+    /// Why it failed, where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// What its model call used and cost then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelFacts>,
 }
 
 /// How a step came to an output.
@@ -234,7 +407,8 @@ pub fn encode(entries: &[Entry]) -> Result<Vec<u8>, StoreError> {
     if entries.is_empty() {
         return Err(StoreError::Empty);
     }
-    if entries.iter().flat_map(Entry::values).any(|json| !fits_depth(json, DEPTH_LIMIT)) {
+    let mut values = entries.iter().flat_map(|entry| entry.values().chain(entry.changed()));
+    if values.any(|json| !fits_depth(json, DEPTH_LIMIT)) {
         return Err(StoreError::TooDeep);
     }
     serde_json::to_vec(&Written { v: FORMAT, entries })
@@ -264,19 +438,45 @@ impl Entry {
         matches!(self, Self::AttentionNeeded { path: None, .. })
     }
 
+    /// When money was spent, and how much, where this entry tells of some.
+    pub(super) fn spending(&self) -> Option<(Timestamp, Money)> {
+        match self {
+            Self::StepFinished { model: Some(model), at, .. }
+            | Self::StepFailed { model: Some(model), at, .. } => Some((*at, model.cost.amount)),
+            _ => None,
+        }
+    }
+
     /// The values that stand in the entry itself.
     fn values(&self) -> impl Iterator<Item = &Json> {
         let values = match self {
             Self::RunAccepted { event, inputs, vars, .. } => [Some(event), Some(inputs), vars.as_ref()],
             Self::StepFinished { output, .. } => [Some(output), None, None],
+            Self::StepReused { result, .. } => [Some(&result.output), None, None],
             Self::Responded { response, .. } => [Some(&response.body), None, None],
             Self::RunFinished { output, .. } => [output.as_ref(), None, None],
+            Self::WaitSignalled { data: value, .. }
+            | Self::PreviousRead { previous: value }
+            | Self::DecisionTaken { value, .. } => [Some(value), None, None],
             _ => [None, None, None],
         };
         values.into_iter().flatten().filter_map(|value| match value {
             Value::Inline(json) => Some(&**json),
             Value::Blob { .. } => None,
         })
+    }
+
+    /// The values that the entry changes, and the schema that it asks for.
+    fn changed(&self) -> impl Iterator<Item = &Json> {
+        let values = match self {
+            Self::StateChanged { change, .. } => Some(change.set.values()),
+            _ => None,
+        };
+        let schema = match self {
+            Self::WaitBegun { awaited: Awaited::Approval { fields, .. }, .. } => fields.as_ref(),
+            _ => None,
+        };
+        values.into_iter().flatten().chain(schema)
     }
 }
 
@@ -303,6 +503,23 @@ mod tests {
             String::from_utf8(blob).unwrap(),
             r#"{"v":1,"entries":[{"step_finished":{"path":"label","status":"succeeded","output":{"inline":"billing"},"at":1700000000123}}]}"#
         );
+    }
+
+    #[test]
+    fn a_run_that_nobody_called_is_written_as_before() {
+        let first = crate::journal::samples::accepted("w");
+        let text = String::from_utf8(encode(std::slice::from_ref(&first)).unwrap()).unwrap();
+        assert!(!text.contains("parent"), "{text}");
+        assert_eq!(decode(text.as_bytes()).unwrap(), [first]);
+        let done = Entry::ItemDone {
+            path: "each[3]".into(),
+            key: Digest::of(b"k"),
+            until: None,
+            at: Timestamp::from_millisecond(1).unwrap(),
+        };
+        let text = String::from_utf8(encode(std::slice::from_ref(&done)).unwrap()).unwrap();
+        assert!(text.ends_with(r#""at":1}}]}"#) && !text.contains("until"), "{text}");
+        assert_eq!(decode(text.as_bytes()).unwrap(), [done]);
     }
 
     #[test]

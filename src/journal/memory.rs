@@ -14,11 +14,14 @@ use crate::event::SeenFile;
 use crate::ids::{Digest, RunId};
 use crate::journal::blobs::{Packed, pack, unpack};
 use crate::journal::entry::{Entry, Stop, decode, encode};
+use crate::journal::items::{Item, LoopKey, items};
 use crate::journal::row::{Found, Page, RunFilter, RunRow, prefix_range};
 use crate::journal::status::RunStatus;
 use crate::journal::store::{
-    Acceptance, Accepted, AppendError, Arming, Commit, Stats, Store, StoreError, TriggerKey, Version,
+    Acceptance, Accepted, AppendError, Arming, Commit, Quarter, Stats, Store, StoreError, TriggerKey, Version,
 };
+use crate::journal::variables::{StateChange, StateOwner, StateValues};
+use crate::money::Money;
 use crate::value::{SharedJson, Value};
 
 /// A store in memory. Clones share what they keep.
@@ -32,9 +35,12 @@ struct Inner {
     runs: BTreeMap<RunId, Run>,
     bundles: HashMap<Digest, Vec<u8>>,
     blobs: HashMap<Digest, Vec<u8>>,
+    items: HashMap<(LoopKey, Digest), (RunId, Option<Timestamp>)>,
     claims: HashMap<(TriggerKey, String), (RunId, Option<Timestamp>)>,
     files: HashMap<TriggerKey, BTreeMap<Vec<u8>, SeenFile>>,
     armed: HashMap<TriggerKey, Digest>,
+    state: HashMap<StateOwner, StateValues>,
+    spent: BTreeMap<(Quarter, String), Money>,
     stats: Stats,
     closed: bool,
 }
@@ -105,9 +111,12 @@ impl MemoryStore {
 impl Inner {
     fn accept(&mut self, acceptance: Acceptance) -> Result<Accepted, StoreError> {
         let trigger = acceptance.trigger();
+        let changes = acceptance.commit.state_changes();
+        let spent = acceptance.commit.spendings();
         let Acceptance { commit: Commit { entries, row, .. }, claim, file } = acceptance;
         let run = row.run;
         let blob = encode(&entries)?;
+        let items = items(&entries, &row);
         if !self.bundles.contains_key(&row.bundle) {
             return Err(StoreError::NoBundle(row.bundle));
         }
@@ -127,20 +136,52 @@ impl Inner {
         if self.runs.contains_key(&run) {
             return Ok(Accepted::Repeat(run));
         }
+        self.spend(&row.workflow, spent);
         self.runs.insert(run, Run { row, blobs: vec![blob] });
+        self.change(&changes);
+        self.remember(items);
         Ok(Accepted::New)
     }
 
     fn append(&mut self, commit: Commit) -> Result<Version, AppendError> {
         let blob = encode(&commit.entries)?;
+        let changes = commit.state_changes();
+        let spent = commit.spendings();
+        let items = items(&commit.entries, &commit.row);
         let found = self.runs.get_mut(&commit.row.run);
         match found {
             Some(run) if run.row.version == commit.expected => {
+                let version = commit.row.version;
+                let workflow = commit.row.workflow.clone();
                 run.row = commit.row;
                 run.blobs.push(blob);
-                Ok(run.row.version)
+                self.spend(&workflow, spent);
+                self.change(&changes);
+                self.remember(items);
+                Ok(version)
             }
             other => Err(AppendError::Conflict { found: other.map_or(Version::NONE, |run| run.row.version) }),
+        }
+    }
+
+    fn change(&mut self, changes: &[StateChange]) {
+        for change in changes {
+            change.apply(self.state.entry(change.owner.clone()).or_default());
+        }
+    }
+
+    fn spend(&mut self, workflow: &str, spent: Vec<(Quarter, Money)>) {
+        for (quarter, cost) in spent {
+            *self.spent.entry((quarter, workflow.to_owned())).or_insert(Money::ZERO) += cost;
+        }
+    }
+
+    fn remember(&mut self, items: Vec<Item>) {
+        if let Some(now) = items.iter().map(|item| item.at).max() {
+            self.items.retain(|_, (_, until)| until.is_none_or(|until| until > now));
+        }
+        for Item { of, key, run, until, .. } in items {
+            self.items.insert((of, key), (run, until));
         }
     }
 
@@ -188,10 +229,20 @@ impl Store for MemoryStore {
         })
     }
 
-    fn unfinished(&self) -> BoxFuture<'_, Result<Vec<RunId>, StoreError>> {
+    fn unfinished(&self) -> BoxFuture<'_, Result<Vec<RunRow>, StoreError>> {
         self.read(|inner| {
-            let runs = inner.runs.iter().filter(|(_, run)| run.row.status.is_unfinished());
-            Ok(runs.map(|(id, _)| *id).collect())
+            let rows = inner.runs.values().map(|run| &run.row).filter(|row| row.status.is_unfinished());
+            Ok(rows.cloned().collect())
+        })
+    }
+
+    fn spent_since(&self, from: Timestamp) -> BoxFuture<'_, Result<Vec<(String, Money)>, StoreError>> {
+        self.read(|inner| {
+            let mut sums = BTreeMap::new();
+            for ((_, workflow), cost) in inner.spent.range((Quarter::of(from), String::new())..) {
+                *sums.entry(workflow.clone()).or_insert(Money::ZERO) += *cost;
+            }
+            Ok(sums.into_iter().collect())
         })
     }
 
@@ -228,6 +279,21 @@ impl Store for MemoryStore {
         }
     }
 
+    fn items_done(
+        &self,
+        of: LoopKey,
+        keys: Vec<Digest>,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<HashMap<Digest, RunId>, StoreError>> {
+        self.read(|inner| {
+            let done = keys.into_iter().filter_map(|key| {
+                let (run, until) = inner.items.get(&(of.clone(), key))?;
+                until.is_none_or(|until| until > now).then_some((key, *run))
+            });
+            Ok(done.collect())
+        })
+    }
+
     fn arming(&self, trigger: TriggerKey, settings: Digest) -> BoxFuture<'_, Result<Arming, StoreError>> {
         self.read(|inner| {
             let known = inner.armed.get(&trigger) == Some(&settings);
@@ -257,6 +323,17 @@ impl Store for MemoryStore {
     fn mark_seen(&self, trigger: TriggerKey, files: Vec<SeenFile>) -> BoxFuture<'_, Result<(), StoreError>> {
         self.write(|inner| {
             inner.see(trigger, files);
+            Ok(())
+        })
+    }
+
+    fn state(&self, owner: StateOwner) -> BoxFuture<'_, Result<StateValues, StoreError>> {
+        self.read(|inner| Ok(inner.state.get(&owner).cloned().unwrap_or_default()))
+    }
+
+    fn change_state(&self, change: StateChange) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.write(|inner| {
+            inner.change(&[change]);
             Ok(())
         })
     }

@@ -2,7 +2,8 @@
 //!
 //! A run is its [entries](entry); its [state] is their fold; its [row] in the index is made
 //! from the state. A [store] keeps entries and rows, and beside them what must be written in the
-//! same transaction: the identities of events, the ledger of files, bundles. There are two stores
+//! same transaction: the identities of events, the ledger of files, bundles, the [values](variables)
+//! that outlive runs. There are two stores
 //! with one contract, [SQLite](sqlite) and [memory], and one suite of tests over both.
 //!
 //! Not here: when to write what, which is the engine's.
@@ -13,6 +14,7 @@
 
 pub mod blobs;
 pub mod entry;
+pub mod items;
 pub mod lock;
 pub mod memory;
 pub mod row;
@@ -20,14 +22,18 @@ pub mod sqlite;
 pub mod state;
 pub mod status;
 pub mod store;
+pub mod variables;
 
-pub use entry::{AfterFailure, Entry, StepEnd};
-pub use state::{Attempt, RunState, StepState};
+pub use entry::{AfterFailure, Entry, Overflow, Parent, StepEnd, Turn};
+pub use items::LoopKey;
+pub use row::RunRow;
+pub use state::{Attempt, RunState, Signal, StepState, WaitState};
 pub use status::{RunEnd, RunStatus, StepStatus};
 pub use store::{
     Acceptance, Accepted, AppendError, Arming, Claim, Commit, SharedStore, Store, StoreError, TriggerKey,
     Version,
 };
+pub use variables::{StateChange, StateLimit, StateOwner, StateValues};
 
 #[cfg(test)]
 mod samples;

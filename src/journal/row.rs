@@ -7,6 +7,7 @@
 use crate::clock::Timestamp;
 use crate::event::TriggerId;
 use crate::ids::{Digest, RunId};
+use crate::journal::entry::Turn;
 use crate::journal::status::RunStatus;
 use crate::journal::store::Version;
 use crate::money::Cost;
@@ -36,6 +37,8 @@ pub struct RunRow {
     pub cost: Cost,
     /// How often a process that had it under way was lost or stopped.
     pub recoveries: u32,
+    /// How it takes its turn among the runs of its workflow.
+    pub turn: Option<Turn>,
     /// How many entries it has.
     pub version: Version,
 }

@@ -47,6 +47,8 @@ pub(super) fn accepted(workflow: &str) -> Entry {
         event: inline(Json::Null),
         inputs: inline(serde_json::json!({ "ticket": "help" })),
         vars: None,
+        turn: None,
+        parent: None,
         at: instant(1_000),
     }
 }

@@ -4,6 +4,7 @@
 //! or may not be: every write may be repeated as it is, and does its work at most once. A dropped
 //! future takes nothing back.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,7 +14,10 @@ use crate::clock::Timestamp;
 use crate::event::{Identity, SeenFile, TriggerId};
 use crate::ids::{Digest, RunId};
 use crate::journal::entry::{DEPTH_LIMIT, Entry};
+use crate::journal::items::LoopKey;
 use crate::journal::row::{Found, Page, RunFilter, RunRow};
+use crate::journal::variables::{StateChange, StateOwner, StateValues};
+use crate::money::Money;
 use crate::value::{SharedJson, VALUE_LIMIT, Value};
 
 /// A store that many parts use.
@@ -57,9 +61,36 @@ impl Commit {
         &self.entries
     }
 
+    /// The changes of the state that they make.
+    pub(super) fn state_changes(&self) -> Vec<StateChange> {
+        let change = |entry: &Entry| match entry {
+            Entry::StateChanged { change, .. } => Some(change.clone()),
+            _ => None,
+        };
+        self.entries.iter().filter_map(change).collect()
+    }
+
     /// The run's row after them.
     pub fn row(&self) -> &RunRow {
         &self.row
+    }
+
+    /// What its entries say was spent, by the quarter of an hour.
+    pub(super) fn spendings(&self) -> Vec<(Quarter, Money)> {
+        let spent = self.entries.iter().filter_map(Entry::spending).filter(|(_, cost)| *cost > Money::ZERO);
+        spent.map(|(at, cost)| (Quarter::of(at), cost)).collect()
+    }
+}
+
+/// A quarter of an hour, counted from 1970: what is spent is summed up by these, as days begin at
+/// one of them in every time zone of our time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Quarter(pub(super) i64);
+
+impl Quarter {
+    /// The quarter of an hour that this instant lies in.
+    pub fn of(at: Timestamp) -> Self {
+        Self(at.as_second().div_euclid(15 * 60))
     }
 }
 
@@ -211,7 +242,11 @@ pub trait Store: Send + Sync + fmt::Debug {
     fn find(&self, prefix: String) -> BoxFuture<'_, Result<Found, StoreError>>;
 
     /// The runs that the engine is to bring further, the oldest first.
-    fn unfinished(&self) -> BoxFuture<'_, Result<Vec<RunId>, StoreError>>;
+    fn unfinished(&self) -> BoxFuture<'_, Result<Vec<RunRow>, StoreError>>;
+
+    /// What was spent from `from` on, by workflow. Exact for an instant at the beginning of a quarter
+    /// of an hour; any other is taken back to the beginning of its own.
+    fn spent_since(&self, from: Timestamp) -> BoxFuture<'_, Result<Vec<(String, Money)>, StoreError>>;
 
     /// Keeps a definition, before the first run that names it. Putting it again does nothing.
     fn put_bundle(&self, digest: Digest, bytes: Vec<u8>) -> BoxFuture<'_, Result<(), StoreError>>;
@@ -232,6 +267,15 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// When its blob is missing or damaged.
     fn fetch(&self, value: Value) -> BoxFuture<'_, Result<SharedJson, StoreError>>;
 
+    /// Which of these items of a loop runs have done, and which run each, as far as they are still
+    /// remembered at this instant.
+    fn items_done(
+        &self,
+        of: LoopKey,
+        keys: Vec<Digest>,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<HashMap<Digest, RunId>, StoreError>>;
+
     /// Whether a trigger has been armed with these settings.
     fn arming(&self, trigger: TriggerKey, settings: Digest) -> BoxFuture<'_, Result<Arming, StoreError>>;
 
@@ -249,6 +293,12 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// Records versions of files that a trigger has dealt with and that start no run.
     fn mark_seen(&self, trigger: TriggerKey, files: Vec<SeenFile>) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// What an owner keeps in the state.
+    fn state(&self, owner: StateOwner) -> BoxFuture<'_, Result<StateValues, StoreError>>;
+
+    /// Changes the state without a run: for a person's command. The limits are the caller's.
+    fn change_state(&self, change: StateChange) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// What the store has done so far.
     fn stats(&self) -> Stats;

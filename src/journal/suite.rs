@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::event::{Identity, SeenFile, TriggerId};
+use crate::event::{Awaited, Identity, SeenFile, TriggerId};
 use crate::ids::{Digest, RunId};
-use crate::journal::entry::{AfterFailure, Entry, StepEnd, Stop};
+use crate::journal::entry::{AfterFailure, Entry, Overflow, StepEnd, Stop, Turn};
+use crate::journal::items::LoopKey;
 use crate::journal::memory::MemoryStore;
 use crate::journal::row::{Found, RunFilter};
 use crate::journal::samples::{
@@ -19,7 +20,10 @@ use crate::journal::store::{
     Acceptance, Accepted, AppendError, Arming, Claim, Commit, SharedStore, Store, StoreError, TriggerKey,
     Version,
 };
+use crate::journal::variables::{StateChange, StateOwner, StateValues};
+use crate::money::{Cost, Money};
 use crate::value::{INLINE_LIMIT, Json, Value};
+use serde_json::json;
 
 async fn on_both(test: impl AsyncFn(SharedStore)) {
     test(Arc::new(MemoryStore::new())).await;
@@ -212,8 +216,7 @@ async fn lists_are_newest_first_filtered_and_paged() {
             assert_eq!(listed, expected, "{filter:?}");
         }
         let unfinished = store.unfinished().await.unwrap();
-        let expected: Vec<_> =
-            all.iter().rev().filter(|row| row.status.is_unfinished()).map(|row| row.run).collect();
+        let expected: Vec<_> = all.iter().rev().filter(|row| row.status.is_unfinished()).cloned().collect();
         assert_eq!(unfinished, expected);
     })
     .await;
@@ -288,6 +291,62 @@ async fn a_trigger_is_armed_once_for_its_settings() {
     .await;
 }
 
+fn change(owner: &StateOwner, set: Json, delete: &[&str]) -> StateChange {
+    let delete = delete.iter().map(|name| (*name).to_owned()).collect();
+    StateChange { owner: owner.clone(), set: set.as_object().cloned().unwrap(), delete }
+}
+
+fn changed(owner: &StateOwner, set: Json, delete: &[&str]) -> Entry {
+    Entry::StateChanged { path: "a".into(), change: change(owner, set, delete), at: instant(2_000) }
+}
+
+#[tokio::test]
+async fn the_state_changes_with_the_commit_that_says_so_and_not_without() {
+    on_both(async |store| {
+        let own = StateOwner::Workflow("w".to_owned());
+        let all = StateOwner::Workspace;
+        assert_eq!(store.state(own.clone()).await, Ok(StateValues::new()));
+        let mut run = new_run(&*store, "w").await;
+        let commit = run.commit(vec![
+            changed(&own, json!({ "b": 1, "a": { "x": [null] } }), &[]),
+            finished("a", 1),
+            changed(&all, json!({ "b": "everybody's" }), &[]),
+            changed(&own, json!({ "c": 2 }), &["b"]),
+        ]);
+        store.append(commit.clone()).await.unwrap();
+        let kept = json!({ "a": { "x": [null] }, "c": 2 });
+        assert_eq!(store.state(own.clone()).await.map(Json::Object), Ok(kept.clone()));
+        assert_eq!(store.state(all.clone()).await.map(Json::Object), Ok(json!({ "b": "everybody's" })));
+        // Made before, not made twice.
+        store.change_state(change(&own, json!({ "c": 3 }), &[])).await.unwrap();
+        assert!(store.append(commit).await.is_err());
+        assert_eq!(
+            store.state(own.clone()).await.map(Json::Object),
+            Ok(json!({ "a": { "x": [null] }, "c": 3 }))
+        );
+        let loaded = store.load(run.run).await.unwrap().unwrap();
+        assert_eq!(RunState::fold(run.run, &loaded).unwrap(), run);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_event_that_was_a_run_before_changes_no_state() {
+    on_both(async |store| {
+        let own = StateOwner::Workflow("w".to_owned());
+        store.put_bundle(bundle(), BUNDLE.to_vec()).await.unwrap();
+        for number in [1, 2] {
+            let entries = vec![accepted("w"), changed(&own, json!({ "n": number }), &[])];
+            let (_, commit) = RunState::accept(RunId::new(), entries).unwrap();
+            let identity = Identity { key: "k".to_owned(), keep: None };
+            let claim = Some(Claim { identity, now: instant(1_000) });
+            store.accept(Acceptance { claim, ..Acceptance::of(commit) }).await.unwrap();
+        }
+        assert_eq!(store.state(own).await.map(Json::Object), Ok(json!({ "n": 1 })));
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_closed_store_says_so() {
     on_both(async |store| {
@@ -343,14 +402,107 @@ async fn what_stopped_a_whole_run_is_looked_at_again_and_a_step_in_doubt_is_not(
         assert_eq!((fold.status, &fold.attention), (RunStatus::Queued, &None));
         assert_eq!(store.row(whole).await.unwrap(), Some(fold.summary()));
         assert_eq!(store.row(step.run).await.unwrap(), Some(step.summary()));
-        assert_eq!(store.unfinished().await, Ok(vec![whole]));
+        assert_eq!(store.unfinished().await, Ok(vec![fold.summary()]));
     }
+}
+
+#[tokio::test]
+async fn how_a_run_takes_its_turn_is_in_its_row() {
+    on_both(async |store| {
+        store.put_bundle(bundle(), BUNDLE.to_vec()).await.unwrap();
+        let mut first = accepted("w");
+        let own = Turn { key: "fr".to_owned(), limit: 2, overflow: Overflow::CancelOldest };
+        if let Entry::RunAccepted { turn, .. } = &mut first {
+            *turn = Some(own.clone());
+        }
+        let (run, commit) = RunState::accept(RunId::new(), vec![first]).unwrap();
+        store.accept(Acceptance::of(commit)).await.unwrap();
+        assert_eq!(store.row(run.run).await.unwrap().unwrap().turn, Some(own));
+        assert_eq!(store.unfinished().await, Ok(vec![run.summary()]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_spent_is_summed_by_workflow_and_quarter_of_an_hour() {
+    const QUARTER: i64 = 15 * 60 * 1_000;
+    on_both(async |store| {
+        let spent = |path: &str, at: i64| match finished(path, 1) {
+            Entry::StepFinished { path, status, output, model, .. } => {
+                Entry::StepFinished { path, status, output, model, at: instant(at) }
+            }
+            other => other,
+        };
+        let mut one = new_run(&*store, "one").await;
+        let mut two = new_run(&*store, "two").await;
+        store.append(one.commit(vec![spent("a", QUARTER - 1), spent("b", QUARTER)])).await.unwrap();
+        let again = two.commit(vec![spent("a", 2 * QUARTER), failed("b", 1, AfterFailure::Retry)]);
+        store.append(again.clone()).await.unwrap();
+        // The same once more is refused, and spends nothing.
+        assert!(store.append(again).await.is_err());
+        store.append(one.commit(vec![spent("c", 2 * QUARTER + 1)])).await.unwrap();
+        let since = async |at: i64| {
+            let sums = store.spent_since(instant(at)).await.unwrap();
+            sums.into_iter().map(|(workflow, sum)| format!("{workflow} {sum}")).collect::<Vec<_>>()
+        };
+        assert_eq!(since(0).await, ["one $0.06", "two $0.03"]);
+        assert_eq!(since(QUARTER).await, ["one $0.04", "two $0.02"]);
+        assert_eq!(since(2 * QUARTER).await, ["one $0.02", "two $0.02"]);
+        assert_eq!(since(3 * QUARTER).await, Vec::<String>::new());
+    })
+    .await;
+}
+
+fn done(pass: &str, key: &[u8], until: Option<i64>, at: i64) -> Entry {
+    let until = until.map(instant);
+    Entry::ItemDone { path: pass.into(), key: Digest::of(key), until, at: instant(at) }
+}
+
+#[tokio::test]
+async fn items_that_are_done_are_known_to_later_runs_until_they_are_forgotten() {
+    on_both(async |store| {
+        let of = |workflow: &str, path: &str| LoopKey { workflow: workflow.to_owned(), path: path.into() };
+        let keys = || [b"a", b"b", b"c"].map(|key| Digest::of(key)).to_vec();
+        let asked = async |of: LoopKey, now| {
+            let found = store.items_done(of, keys(), instant(now)).await.unwrap();
+            let mut found: Vec<_> = found.into_iter().collect();
+            found.sort_unstable();
+            found
+        };
+        let named = |items: &[(&[u8], RunId)]| {
+            let mut items: Vec<_> = items.iter().map(|(key, run)| (Digest::of(key), *run)).collect();
+            items.sort_unstable();
+            items
+        };
+        let mut run = new_run(&*store, "w").await;
+        let commit =
+            run.commit(vec![done("each[0]", b"a", None, 1_000), done("each[7]", b"b", Some(2_000), 1_000)]);
+        store.append(commit.clone()).await.unwrap();
+        assert_eq!(asked(of("w", "each"), 1_999).await, named(&[(b"a", run.run), (b"b", run.run)]));
+        assert_eq!(asked(of("w", "each"), 2_000).await, named(&[(b"a", run.run)]));
+        assert_eq!(asked(of("w", "other"), 0).await, []);
+        assert_eq!(asked(of("v", "each"), 0).await, []);
+        // A commit that is not made remembers nothing.
+        let rival = Commit { entries: vec![done("each[2]", b"c", None, 1_000)], ..commit };
+        assert!(matches!(store.append(rival).await, Err(AppendError::Conflict { .. })));
+        assert_eq!(asked(of("w", "each"), 2_000).await, named(&[(b"a", run.run)]));
+        // With the acceptance too, whichever loop is around it; and the latest run has the item.
+        let entries = vec![accepted("w"), done("outer[3]/each[0]", b"b", None, 3_000)];
+        let (second, commit) = RunState::accept(RunId::new(), entries).unwrap();
+        store.accept(Acceptance::of(commit)).await.unwrap();
+        assert_eq!(asked(of("w", "outer/each"), 0).await, named(&[(b"b", second.run)]));
+        let again = run.commit(vec![done("each[1]", b"b", None, 4_000)]);
+        store.append(again).await.unwrap();
+        assert_eq!(asked(of("w", "each"), 9_000).await, named(&[(b"a", run.run), (b"b", run.run)]));
+        assert_eq!(store.items_done(of("w", "each"), vec![], instant(0)).await.unwrap().len(), 0);
+    })
+    .await;
 }
 
 fn entries() -> impl Strategy<Value = Vec<Entry>> {
     let path = prop::sample::select(vec!["a", "b", "each[3]/up", "a!on_error/tell"]);
     let reason = "\\PC{0,40}";
-    let entry = (path, 1..4_u32, reason, 0..40_u8, -5_000_000..5_000_000_000_000_i64).prop_map(
+    let entry = (path, 1..4_u32, reason, 0..50_u8, -5_000_000..5_000_000_000_000_i64).prop_map(
         |(path, attempt, reason, which, at)| {
             let at = instant(at);
             match which {
@@ -376,6 +528,14 @@ fn entries() -> impl Strategy<Value = Vec<Entry>> {
                 27..29 => Entry::CancelRequested { by: reason, at },
                 29..31 => Entry::AttentionNeeded { path: Some(path.into()), reason, at },
                 31..33 => Entry::AttentionNeeded { path: None, reason, at },
+                40 => Entry::ChildCalled { path: path.into(), run: RunId::from_bytes([7; 16]), at },
+                49 => Entry::ChildEnded {
+                    path: path.into(),
+                    run: RunId::from_bytes([7; 16]),
+                    cost: Cost::exactly(Money::from_pico(7)),
+                    at,
+                },
+                41 => done(path, reason.as_bytes(), None, at.as_millisecond()),
                 33..35 => Entry::RunRecovered { after: Stop::Crash, at },
                 35..37 => Entry::RunRecovered { after: Stop::Clean, at },
                 37 => ended(RunEnd::Cancelled),
@@ -386,7 +546,17 @@ fn entries() -> impl Strategy<Value = Vec<Entry>> {
                     step: Some(path.into()),
                     at,
                 },
-                _ => ended(RunEnd::Succeeded),
+                39 => ended(RunEnd::Succeeded),
+                42..44 => Entry::WaitBegun {
+                    path: path.into(),
+                    awaited: Awaited::Approval { message: reason, to: Vec::new(), fields: None },
+                    due: Some(at),
+                    token: None,
+                    at,
+                },
+                44..46 => Entry::WaitSignalled { path: path.into(), by: reason, data: inline(1.into()), at },
+                46 => Entry::DecisionTaken { path: path.into(), value: inline(reason.into()) },
+                _ => changed(&StateOwner::Workspace, json!({ reason: attempt }), &[path]),
             }
         },
     );

@@ -6,9 +6,11 @@
 
 mod read;
 mod schema;
+mod variables;
 mod write;
 mod writer;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,18 +23,21 @@ use tokio::sync::{mpsc, watch};
 
 pub use self::read::Reader;
 pub use self::schema::OpenError;
-use self::write::{Epoch, NewRun};
+use self::write::{Epoch, More, NewRun};
 use self::writer::{Counters, Message, QUEUE, Writer};
-use crate::clock::SharedClock;
+use crate::clock::{SharedClock, Timestamp};
 use crate::event::SeenFile;
 use crate::ids::{Digest, RunId};
 use crate::journal::blobs::{Blobs, Packed, pack, unpack};
 use crate::journal::entry::{Entry, encode};
+use crate::journal::items::{LoopKey, items};
 use crate::journal::lock::StateLock;
 use crate::journal::row::{Found, Page, RunFilter, RunRow};
 use crate::journal::store::{
-    Acceptance, Accepted, AppendError, Arming, Commit, Stats, Store, StoreError, TriggerKey, Version,
+    Acceptance, Accepted, AppendError, Arming, Commit, Quarter, Stats, Store, StoreError, TriggerKey, Version,
 };
+use crate::journal::variables::{StateChange, StateOwner, StateValues};
+use crate::money::Money;
 use crate::value::{SharedJson, Value};
 
 /// The database's name in the state folder.
@@ -136,8 +141,11 @@ impl Store for SqliteStore {
     fn accept(&self, acceptance: Acceptance) -> BoxFuture<'_, Result<Accepted, StoreError>> {
         async move {
             let trigger = acceptance.trigger();
+            let changes = acceptance.commit.state_changes();
+            let spent = acceptance.commit.spendings();
             let Acceptance { commit: Commit { entries, row, .. }, claim, file } = acceptance;
-            let new = NewRun { data: encode(&entries)?, row, trigger, claim, file };
+            let items = items(&entries, &row);
+            let new = NewRun { data: encode(&entries)?, spent, items, row, trigger, claim, file, changes };
             let epoch = self.epoch;
             self.write(move |connection| write::accept(connection, epoch, &new)).await
         }
@@ -146,12 +154,21 @@ impl Store for SqliteStore {
 
     fn append(&self, commit: Commit) -> BoxFuture<'_, Result<Version, AppendError>> {
         async move {
+            let changes = commit.state_changes();
+            let spent = commit.spendings();
             let Commit { expected, entries, row } = commit;
-            let data = encode(&entries)?;
+            let items = items(&entries, &row);
+            let more = More { expected, data: encode(&entries)?, spent, items, row };
             let epoch = self.epoch;
-            self.write(move |connection| write::append(connection, epoch, expected, &row, &data))
-                .await?
-                .map_err(|found| AppendError::Conflict { found })
+            self.write(move |connection| {
+                let appended = write::append(connection, epoch, &more)?;
+                if appended.is_ok() {
+                    variables::apply(connection, &changes)?;
+                }
+                Ok(appended)
+            })
+            .await?
+            .map_err(|found| AppendError::Conflict { found })
         }
         .boxed()
     }
@@ -172,8 +189,12 @@ impl Store for SqliteStore {
         async move { self.reader.find(&prefix).await }.boxed()
     }
 
-    fn unfinished(&self) -> BoxFuture<'_, Result<Vec<RunId>, StoreError>> {
+    fn unfinished(&self) -> BoxFuture<'_, Result<Vec<RunRow>, StoreError>> {
         self.reader.unfinished().boxed()
+    }
+
+    fn spent_since(&self, from: Timestamp) -> BoxFuture<'_, Result<Vec<(String, Money)>, StoreError>> {
+        self.reader.spent_since(Quarter::of(from)).boxed()
     }
 
     fn put_bundle(&self, digest: Digest, bytes: Vec<u8>) -> BoxFuture<'_, Result<(), StoreError>> {
@@ -211,6 +232,15 @@ impl Store for SqliteStore {
         .boxed()
     }
 
+    fn items_done(
+        &self,
+        of: LoopKey,
+        keys: Vec<Digest>,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<HashMap<Digest, RunId>, StoreError>> {
+        self.reader.items_done(of, keys, now).boxed()
+    }
+
     fn arming(&self, trigger: TriggerKey, settings: Digest) -> BoxFuture<'_, Result<Arming, StoreError>> {
         self.reader.arming(trigger, settings).boxed()
     }
@@ -230,6 +260,15 @@ impl Store for SqliteStore {
 
     fn mark_seen(&self, trigger: TriggerKey, files: Vec<SeenFile>) -> BoxFuture<'_, Result<(), StoreError>> {
         self.write(move |connection| write::see(connection, &trigger, &files)).boxed()
+    }
+
+    fn state(&self, owner: StateOwner) -> BoxFuture<'_, Result<StateValues, StoreError>> {
+        self.reader.state(owner).boxed()
+    }
+
+    fn change_state(&self, change: StateChange) -> BoxFuture<'_, Result<(), StoreError>> {
+        let changes = [change];
+        self.write(move |connection| variables::apply(connection, &changes)).boxed()
     }
 
     fn stats(&self) -> Stats {

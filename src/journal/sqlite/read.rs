@@ -1,5 +1,6 @@
 //! Reading, beside the writer and never in its way: a few connections that can only read.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,17 +12,19 @@ use crate::clock::Timestamp;
 use crate::event::{SeenFile, TriggerId};
 use crate::ids::{Digest, RunId};
 use crate::journal::entry::{Entry, decode};
+use crate::journal::items::LoopKey;
 use crate::journal::row::{Found, Page, RunFilter, RunRow, prefix_range};
-use crate::journal::sqlite::{DATABASE, OpenError, schema};
+use crate::journal::sqlite::{DATABASE, OpenError, schema, variables};
 use crate::journal::status::RunStatus;
-use crate::journal::store::{Arming, StoreError, TriggerKey, Version};
+use crate::journal::store::{Arming, Quarter, StoreError, TriggerKey, Version};
+use crate::journal::variables::{StateOwner, StateValues};
 use crate::money::{Cost, Money};
 
 /// How many reads go on at once; more wait.
 const CONNECTIONS: usize = 2;
 
 const COLUMNS: &str = "run, workflow, bundle, trigger_kind, trigger_index, status, reason, accepted, started, ended, \
-                       cost, cost_exact, recoveries, version";
+                       cost, cost_exact, recoveries, turn, version";
 
 /// A view of a state folder's history that changes nothing and needs no lock: for a look beside the
 /// process that owns it.
@@ -144,15 +147,34 @@ impl Reader {
     ///
     /// # Errors
     /// When the index cannot be read.
-    pub async fn unfinished(&self) -> Result<Vec<RunId>, StoreError> {
+    pub async fn unfinished(&self) -> Result<Vec<RunRow>, StoreError> {
         self.read(|connection| {
             let statuses = RunStatus::ALL.into_iter().filter(|status| status.is_unfinished());
-            let mut select = connection
-                .prepare_cached("SELECT run FROM runs WHERE status IN (?1, ?2, ?3) ORDER BY run")?;
-            let runs = select.query_map(params_from_iter(statuses.map(RunStatus::as_str)), |row| {
-                Ok(RunId::from_bytes(row.get(0)?))
-            })?;
-            Ok(runs.collect::<Result<_, _>>()?)
+            let sql = format!("SELECT {COLUMNS} FROM runs WHERE status IN (?1, ?2, ?3) ORDER BY run");
+            let mut rows = Vec::new();
+            select(connection, &sql, params_from_iter(statuses.map(RunStatus::as_str)), &mut rows)?;
+            Ok(rows)
+        })
+        .await
+    }
+
+    pub(super) async fn spent_since(&self, from: Quarter) -> Result<Vec<(String, Money)>, StoreError> {
+        self.read(move |connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT workflow, amount FROM spent WHERE quarter >= ?1 ORDER BY workflow, quarter",
+            )?;
+            let mut sums: Vec<(String, Money)> = Vec::new();
+            for row in
+                select.query_map([from.0], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?
+            {
+                let (workflow, amount) = row?;
+                let amount = Money::from_pico(amount.cast_unsigned());
+                match sums.last_mut().filter(|(last, _)| *last == workflow) {
+                    Some((_, sum)) => *sum += amount,
+                    None => sums.push((workflow, amount)),
+                }
+            }
+            Ok(sums)
         })
         .await
     }
@@ -165,6 +187,45 @@ impl Reader {
         self.read(move |connection| {
             let mut select = connection.prepare_cached("SELECT data FROM bundles WHERE digest = ?1")?;
             Ok(select.query_row([digest.as_bytes()], |row| row.get(0)).optional()?)
+        })
+        .await
+    }
+
+    /// What an owner keeps in the state.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn state(&self, owner: StateOwner) -> Result<StateValues, StoreError> {
+        self.read(move |connection| variables::read(connection, &owner)).await
+    }
+
+    /// The workflows that keep something in the state, in the order of their names.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn state_owners(&self) -> Result<Vec<StateOwner>, StoreError> {
+        self.read(variables::owners).await
+    }
+
+    pub(super) async fn items_done(
+        &self,
+        of: LoopKey,
+        keys: Vec<Digest>,
+        now: Timestamp,
+    ) -> Result<HashMap<Digest, RunId>, StoreError> {
+        let keys = serde_json::Value::from_iter(keys.iter().map(Digest::to_string)).to_string();
+        self.read(move |connection| {
+            // The keys lead, however many items the loop has done: one look at the table for each.
+            let mut select = connection.prepare_cached(
+                "SELECT items.key, run FROM json_each(?3) AS wanted CROSS JOIN items \
+                 ON workflow = ?1 AND loop = ?2 AND items.key = unhex(wanted.value) \
+                 WHERE expires IS NULL OR expires > ?4",
+            )?;
+            let done = select
+                .query_map(params![of.workflow, of.path.as_str(), keys, now.as_millisecond()], |row| {
+                    Ok((Digest::from_bytes(row.get(0)?), RunId::from_bytes(row.get(1)?)))
+                })?;
+            Ok(done.collect::<Result<_, _>>()?)
         })
         .await
     }
@@ -256,6 +317,8 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         |column: usize| row.get::<_, Option<i64>>(column)?.map(|millis| instant(column, millis)).transpose();
     let status = row.get_ref(5)?.as_str()?.parse().map_err(|error| odd(5, error))?;
     let index = row.get::<_, i64>(4)?;
+    let turn = row.get::<_, Option<String>>(13)?;
+    let turn = turn.map(|turn| serde_json::from_str(&turn).map_err(|error| odd(13, error)));
     Ok(RunRow {
         run: RunId::from_bytes(row.get(0)?),
         workflow: row.get(1)?,
@@ -271,7 +334,8 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         ended: some_instant(9)?,
         cost: Cost { amount: Money::from_pico(row.get::<_, i64>(10)?.cast_unsigned()), exact: row.get(11)? },
         recoveries: row.get(12)?,
-        version: Version(row.get::<_, i64>(13)?.cast_unsigned()),
+        turn: turn.transpose()?,
+        version: Version(row.get::<_, i64>(14)?.cast_unsigned()),
     })
 }
 

@@ -9,12 +9,15 @@ use crate::clock::Timestamp;
 use crate::event::SeenFile;
 use crate::ids::{Digest, RunId};
 use crate::journal::entry::{Entry, Stop, decode, encode};
+use crate::journal::items::Item;
 use crate::journal::row::RunRow;
-use crate::journal::sqlite::OpenError;
+use crate::journal::sqlite::{OpenError, variables};
 use crate::journal::status::RunStatus;
-use crate::journal::store::{Accepted, Claim, StoreError, TriggerKey, Version};
+use crate::journal::store::{Accepted, Claim, Quarter, StoreError, TriggerKey, Version};
+use crate::journal::variables::StateChange;
+use crate::money::Money;
 
-/// How many forgotten identities each new one clears away.
+/// How many forgotten identities, or items, each new one clears away.
 const CLEARED: i64 = 2;
 
 impl From<rusqlite::Error> for StoreError {
@@ -108,9 +111,21 @@ pub(super) fn close_epoch(connection: &Connection, epoch: Epoch, now: Timestamp)
 pub(super) struct NewRun {
     pub(super) row: RunRow,
     pub(super) data: Vec<u8>,
+    pub(super) spent: Vec<(Quarter, Money)>,
+    pub(super) items: Vec<Item>,
     pub(super) trigger: TriggerKey,
     pub(super) claim: Option<Claim>,
     pub(super) file: Option<SeenFile>,
+    pub(super) changes: Vec<StateChange>,
+}
+
+/// A commit whose entries are written out.
+pub(super) struct More {
+    pub(super) expected: Version,
+    pub(super) row: RunRow,
+    pub(super) data: Vec<u8>,
+    pub(super) spent: Vec<(Quarter, Money)>,
+    pub(super) items: Vec<Item>,
 }
 
 pub(super) fn accept(connection: &Connection, epoch: Epoch, new: &NewRun) -> Result<Accepted, StoreError> {
@@ -124,8 +139,8 @@ pub(super) fn accept(connection: &Connection, epoch: Epoch, new: &NewRun) -> Res
     let inserted = cached(
         connection,
         "INSERT INTO runs (run, workflow, bundle, trigger_kind, trigger_index, status, reason, accepted, started, \
-         ended, cost, cost_exact, recoveries, version, epoch) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT DO NOTHING",
+         ended, cost, cost_exact, recoveries, version, epoch, turn) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) ON CONFLICT DO NOTHING",
     )?
     .execute(params![
         row.run.as_bytes(),
@@ -143,6 +158,7 @@ pub(super) fn accept(connection: &Connection, epoch: Epoch, new: &NewRun) -> Res
         row.recoveries,
         row.version.0.cast_signed(),
         epoch.0,
+        row.turn.as_ref().map(serde_json::to_string).transpose().map_err(unwritten)?,
     ])
     .map_err(|error| match error.sqlite_error() {
         Some(cause) if cause.extended_code == SQLITE_CONSTRAINT_FOREIGNKEY => {
@@ -154,6 +170,9 @@ pub(super) fn accept(connection: &Connection, epoch: Epoch, new: &NewRun) -> Res
         return Ok(Accepted::Repeat(row.run));
     }
     add_entries(connection, row, &new.data)?;
+    variables::apply(connection, &new.changes)?;
+    spend(connection, &row.workflow, &new.spent)?;
+    add_items(connection, &new.items)?;
     Ok(Accepted::New)
 }
 
@@ -199,10 +218,9 @@ fn claim_identity(
 pub(super) fn append(
     connection: &Connection,
     epoch: Epoch,
-    expected: Version,
-    row: &RunRow,
-    data: &[u8],
+    more: &More,
 ) -> Result<Result<Version, Version>, StoreError> {
+    let More { expected, row, data, spent, items } = more;
     // What the first entry said does not change, nor do the columns for it.
     let updated = cached(
         connection,
@@ -229,7 +247,26 @@ pub(super) fn append(
         return Ok(Err(found.map_or(Version::NONE, |found| Version(found.cast_unsigned()))));
     }
     add_entries(connection, row, data)?;
+    spend(connection, &row.workflow, spent)?;
+    add_items(connection, items)?;
     Ok(Ok(row.version))
+}
+
+/// Adds to what a workflow has spent.
+fn spend(connection: &Connection, workflow: &str, spent: &[(Quarter, Money)]) -> Result<(), StoreError> {
+    for (quarter, amount) in spent {
+        cached(
+            connection,
+            "INSERT INTO spent (quarter, workflow, amount) VALUES (?1, ?2, ?3) \
+             ON CONFLICT DO UPDATE SET amount = amount + excluded.amount",
+        )?
+        .execute(params![quarter.0, workflow, amount.pico().cast_signed()])?;
+    }
+    Ok(())
+}
+
+fn unwritten(error: serde_json::Error) -> StoreError {
+    StoreError::Unreadable(format!("a run's turn cannot be written as JSON: {error}"))
 }
 
 fn add_entries(connection: &Connection, row: &RunRow, data: &[u8]) -> Result<(), StoreError> {
@@ -238,6 +275,31 @@ fn add_entries(connection: &Connection, row: &RunRow, data: &[u8]) -> Result<(),
         row.version.0.cast_signed(),
         data
     ])?;
+    Ok(())
+}
+
+/// Remembers items that are done, and clears away some that are forgotten.
+fn add_items(connection: &Connection, items: &[Item]) -> Result<(), StoreError> {
+    for item in items {
+        cached(
+            connection,
+            "DELETE FROM items WHERE (workflow, loop, key) IN \
+             (SELECT workflow, loop, key FROM items WHERE expires <= ?1 LIMIT ?2)",
+        )?
+        .execute(params![item.at.as_millisecond(), CLEARED])?;
+        cached(
+            connection,
+            "INSERT INTO items (workflow, loop, key, run, expires) VALUES (?1, ?2, ?3, ?4, ?5) \
+             ON CONFLICT DO UPDATE SET run = excluded.run, expires = excluded.expires",
+        )?
+        .execute(params![
+            item.of.workflow,
+            item.of.path.as_str(),
+            item.key.as_bytes(),
+            item.run.as_bytes(),
+            item.until.map(Timestamp::as_millisecond),
+        ])?;
+    }
     Ok(())
 }
 

@@ -1,19 +1,27 @@
 //! The state of a run: the fold of its entries, and nothing else.
 //!
 //! It decides nothing; it says where the run stands. Two folds of the same entries are equal,
-//! however they were cut into commits, and an ended run is never revived by a late entry.
+//! however they were cut into commits, and an ended run is never revived by a late entry. What each
+//! entry does is in `apply`, and what is known of a step in `step`.
+
+mod apply;
+mod step;
+
+use std::collections::HashMap;
 
 use indexmap::IndexMap;
 
 use crate::clock::Timestamp;
 use crate::event::TriggerId;
 use crate::ids::{Digest, RunId, StepPath};
-use crate::journal::entry::{AfterFailure, Answer, Entry, StepEnd, Stop};
+use crate::journal::entry::{Answer, Entry, Parent, Stop, Turn};
 use crate::journal::row::RunRow;
 use crate::journal::status::{RunStatus, StepStatus};
 use crate::journal::store::{Commit, Version};
 use crate::money::Cost;
-use crate::value::{Failure, ModelFacts, Usage, Value};
+use crate::value::{Failure, RUN_LIMIT, Usage, Value};
+
+pub use step::{Attempt, Next, Signal, StepState, WaitState};
 
 /// The longest reason, in characters, that a row of the index holds.
 const REASON_LIMIT: usize = 300;
@@ -35,6 +43,10 @@ pub struct RunState {
     pub inputs: Value,
     /// `vars`, where there are any.
     pub vars: Option<Value>,
+    /// How it takes its turn among the runs of its workflow.
+    pub turn: Option<Turn>,
+    /// The call that it answers, if a run called it.
+    pub parent: Option<Parent>,
     /// Where it stands.
     pub status: RunStatus,
     /// When it was accepted.
@@ -47,10 +59,18 @@ pub struct RunState {
     pub steps: IndexMap<StepPath, StepState>,
     /// What it has cost so far, failed attempts included.
     pub cost: Cost,
+    /// What the runs cost that it called and that have ended, with all that those called.
+    pub calls_cost: Cost,
     /// The tokens it has used so far, failed attempts included.
     pub usage: Usage,
+    /// About how many bytes the outputs of its steps have together.
+    pub size: u64,
     /// The failure that it will end with, and the step, while its handlers run.
     pub settled: Option<(Failure, Option<StepPath>)>,
+    /// `previous`, where it reads that.
+    pub previous: Option<Value>,
+    /// Decisions that it keeps to, by what was decided on.
+    pub decisions: HashMap<StepPath, Value>,
     /// What it answered to the request that started it.
     pub response: Option<Answer>,
     /// Its output, once it succeeded.
@@ -59,6 +79,8 @@ pub struct RunState {
     pub failure: Option<Failure>,
     /// The step that made it fail.
     pub failed_step: Option<StepPath>,
+    /// The one step that is done in it, where it is only one.
+    pub only: Option<StepPath>,
     /// Who asked for it to end, and when.
     pub cancel: Option<Cancel>,
     /// What a person has to decide.
@@ -93,52 +115,6 @@ pub struct Attention {
     pub at: Timestamp,
 }
 
-/// Where a step stands.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct StepState {
-    /// Where it stands.
-    pub status: StepStatus,
-    /// Its attempts, the oldest first. An attempt without an end is under way, or was when its
-    /// process was lost.
-    pub attempts: Vec<Attempt>,
-    /// Its output, once it has one.
-    pub output: Option<Value>,
-    /// What the model call that gave the output used and cost.
-    pub model: Option<ModelFacts>,
-    /// When its next attempt is due.
-    pub retry_due: Option<Timestamp>,
-    /// How its next attempt is made.
-    pub next: Next,
-    /// When it ended.
-    pub ended: Option<Timestamp>,
-    /// Crashes in a row, and the run's progress at the last of them.
-    crashes: (u32, u64),
-}
-
-/// How a step's next attempt is made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Next {
-    /// Which of the ways to do the step it takes, from 0.
-    pub alternative: u32,
-    /// How many attempts that way has had before.
-    pub tries: u32,
-}
-
-/// One attempt of a step.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Attempt {
-    /// Which, from 1.
-    pub number: u32,
-    /// When it began.
-    pub started: Timestamp,
-    /// When it ended; none: it is under way, or nobody knows.
-    pub ended: Option<Timestamp>,
-    /// Why it failed.
-    pub failure: Option<Failure>,
-    /// What its model call used and cost.
-    pub model: Option<ModelFacts>,
-}
-
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Active {
     running: usize,
@@ -157,8 +133,10 @@ impl RunState {
     /// # Errors
     /// When the first of them is not [`Entry::RunAccepted`].
     pub fn fold(run: RunId, entries: &[Entry]) -> Result<Self, FoldError> {
-        let Some((Entry::RunAccepted { workflow, bundle, trigger, event, inputs, vars, at }, rest)) =
-            entries.split_first()
+        let Some((
+            Entry::RunAccepted { workflow, bundle, trigger, event, inputs, vars, turn, parent, at },
+            rest,
+        )) = entries.split_first()
         else {
             return Err(FoldError);
         };
@@ -170,18 +148,25 @@ impl RunState {
             event: event.clone(),
             inputs: inputs.clone(),
             vars: vars.clone(),
+            turn: turn.clone(),
+            parent: parent.clone(),
             status: RunStatus::Queued,
             accepted: *at,
             started: None,
             ended: None,
             steps: IndexMap::new(),
             cost: Cost::ZERO,
+            calls_cost: Cost::ZERO,
             usage: Usage::default(),
+            size: 0,
             settled: None,
+            previous: None,
+            decisions: HashMap::new(),
             response: None,
             output: None,
             failure: None,
             failed_step: None,
+            only: None,
             cancel: None,
             attention: None,
             recoveries: 0,
@@ -215,116 +200,19 @@ impl RunState {
         Commit { expected, entries, row: self.summary() }
     }
 
-    /// Takes one more entry in. After the end of the run only what it cost still counts.
-    pub fn apply(&mut self, entry: &Entry) {
-        self.version = self.version.after(1);
-        if let Entry::StepFinished { model: Some(model), .. } | Entry::StepFailed { model: Some(model), .. } =
-            entry
-        {
-            self.cost += model.cost;
-            self.usage += model.usage;
-        }
-        if self.status.is_final() {
-            return;
-        }
-        match entry {
-            // A run is accepted once; `fold` has read that entry.
-            Entry::RunAccepted { .. } => {}
-            Entry::StepStarted { path, attempt, at } => {
-                self.started.get_or_insert(*at);
-                self.attention.take_if(|attention| attention.path.is_none());
-                let step = self.turn(path, StepStatus::Running);
-                step.retry_due = None;
-                step.ended = None;
-                step.attempts.push(Attempt {
-                    number: *attempt,
-                    started: *at,
-                    ended: None,
-                    failure: None,
-                    model: None,
-                });
-                self.settle();
-            }
-            Entry::StepFinished { path, status, output, model, at } => {
-                self.started.get_or_insert(*at);
-                let step = self.turn(
-                    path,
-                    match status {
-                        StepEnd::Succeeded => StepStatus::Succeeded,
-                        StepEnd::Skipped => StepStatus::Skipped,
-                    },
-                );
-                step.retry_due = None;
-                step.ended = Some(*at);
-                step.output = Some(output.clone());
-                step.model = model.clone();
-                if let Some(attempt) = step.attempts.last_mut().filter(|attempt| attempt.ended.is_none()) {
-                    attempt.ended = Some(*at);
-                    attempt.model = model.clone();
-                }
-                self.progress += 1;
-                self.settle();
-            }
-            Entry::StepFailed { path, attempt, failure, model, then, at } => {
-                self.started.get_or_insert(*at);
-                let step = self.turn(
-                    path,
-                    match then {
-                        AfterFailure::Retry => StepStatus::Waiting,
-                        AfterFailure::GiveUp => StepStatus::Failed,
-                    },
-                );
-                step.ended = (*then == AfterFailure::GiveUp).then_some(*at);
-                let ended = Attempt {
-                    number: *attempt,
-                    started: *at,
-                    ended: Some(*at),
-                    failure: Some(failure.clone()),
-                    model: model.clone(),
-                };
-                match step.attempts.last_mut().filter(|last| last.number == *attempt) {
-                    Some(last) => *last = Attempt { started: last.started, ..ended },
-                    // It failed before anything was begun: a template, say.
-                    None => step.attempts.push(ended),
-                }
-                self.progress += 1;
-                self.settle();
-            }
-            Entry::RetryScheduled { path, due, alternative, tries, .. } => {
-                let step = self.turn(path, StepStatus::Waiting);
-                step.retry_due = Some(*due);
-                step.next = Next { alternative: *alternative, tries: *tries };
-                self.settle();
-            }
-            Entry::CancelRequested { by, at } => {
-                self.cancel.get_or_insert_with(|| Cancel { by: by.clone(), at: *at });
-            }
-            Entry::AttentionNeeded { path, reason, at } => {
-                if let Some(path) = path {
-                    self.turn(path, StepStatus::InDoubt);
-                }
-                self.attention = Some(Attention { path: path.clone(), reason: reason.clone(), at: *at });
-                self.settle();
-            }
-            Entry::RunRecovered { after, .. } => self.recover(*after),
-            Entry::FailureSettled { failure, step, .. } => {
-                self.settled.get_or_insert_with(|| (failure.clone(), step.clone()));
-            }
-            Entry::Responded { response, .. } => {
-                self.response.get_or_insert_with(|| response.clone());
-            }
-            Entry::RunFinished { status, output, failure, step, at } => {
-                self.finish();
-                self.status = (*status).into();
-                if self.status == RunStatus::Succeeded {
-                    self.started.get_or_insert(*at);
-                }
-                self.ended = Some(*at);
-                self.output = output.clone();
-                self.failure = failure.clone();
-                self.failed_step = step.clone();
-            }
-        }
+    /// What it has cost so far, with the runs that it called and that have ended.
+    pub fn cost_with_calls(&self) -> Cost {
+        self.cost + self.calls_cost
+    }
+
+    /// The runs that it called and of which it does not know what they cost.
+    pub fn uncounted_calls(&self) -> impl Iterator<Item = RunId> {
+        self.steps.values().filter(|step| step.child_cost.is_none()).filter_map(|step| step.child)
+    }
+
+    /// Whether one more output fits into what all of them may have together.
+    pub fn has_room(&self, output: &Value) -> bool {
+        self.size.saturating_add(output.size()) <= RUN_LIMIT
     }
 
     /// The run's row in the index.
@@ -346,6 +234,7 @@ impl RunState {
             ended: self.ended,
             cost: self.cost,
             recoveries: self.recoveries,
+            turn: self.turn.clone(),
             version: self.version,
         }
     }
@@ -357,6 +246,13 @@ impl RunState {
             Some((count, progress)) if progress == self.progress => count,
             _ => 0,
         }
+    }
+
+    /// The steps that wait now for something other than their next attempt.
+    pub fn waits(&self) -> impl Iterator<Item = (&StepPath, &WaitState)> {
+        let waiting = self.steps.iter().filter(|(_, step)| step.status == StepStatus::Waiting);
+        waiting
+            .filter_map(|(path, step)| Some((path, step.wait.as_ref().filter(|wait| wait.signal.is_none())?)))
     }
 
     /// Moves a step to a status and keeps the counts.
@@ -392,7 +288,8 @@ impl RunState {
         self.attention.take_if(|attention| attention.path.is_none());
         for step in self.steps.values_mut().filter(|step| step.status == StepStatus::Running) {
             step.status = StepStatus::Pending;
-            if after == Stop::Crash {
+            // Of a step that waits for another run the process does not die.
+            if after == Stop::Crash && step.child.is_none() {
                 let (count, progress) = step.crashes;
                 step.crashes = (if progress == self.progress { count + 1 } else { 1 }, self.progress);
             }
@@ -411,18 +308,6 @@ impl RunState {
     }
 }
 
-impl StepState {
-    /// Whether the last attempt was under way when its process was lost.
-    pub fn was_interrupted(&self) -> bool {
-        self.status == StepStatus::Pending && self.attempts.last().is_some_and(|last| last.ended.is_none())
-    }
-
-    /// Why its last attempt failed.
-    pub fn failure(&self) -> Option<&Failure> {
-        self.attempts.last()?.failure.as_ref()
-    }
-}
-
 impl Active {
     fn of(&mut self, status: StepStatus) -> Option<&mut usize> {
         match status {
@@ -437,6 +322,8 @@ impl Active {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Awaited;
+    use crate::journal::entry::{AfterFailure, StepEnd};
     use crate::journal::samples::{accepted, ended, failed, finished, instant, started};
     use crate::journal::status::RunEnd;
 
@@ -473,6 +360,43 @@ mod tests {
     }
 
     #[test]
+    fn the_outputs_of_a_run_have_a_limit_together() {
+        let output = Value::Blob { digest: Digest::of(b"x"), size: RUN_LIMIT - 100 };
+        let mut run = state(&[]);
+        assert!(run.has_room(&output));
+        let (path, status, at) = ("a".into(), StepEnd::Succeeded, instant(1));
+        run.apply(&Entry::StepFinished { path, status, output: output.clone(), model: None, at });
+        assert!(!run.has_room(&output));
+        assert!(run.has_room(&Value::Inline(std::sync::Arc::new("small".into()))));
+    }
+
+    #[test]
+    fn a_step_waits_until_it_is_signalled() {
+        let begun = Entry::WaitBegun {
+            path: "a".into(),
+            awaited: Awaited::Event,
+            due: None,
+            token: Some("t".to_owned()),
+            at: instant(2_000),
+        };
+        let signalled = |by: &str| Entry::WaitSignalled {
+            path: "a".into(),
+            by: by.to_owned(),
+            data: crate::journal::samples::inline(1.into()),
+            at: instant(3_000),
+        };
+        let mut run = state(&[begun]);
+        assert_eq!((run.status, run.waits().count()), (RunStatus::Waiting, 1));
+        run.apply(&signalled("first"));
+        run.apply(&signalled("second"));
+        assert_eq!((run.status, run.waits().count()), (RunStatus::Running, 0));
+        let by = run.steps[0].wait.as_ref().and_then(|wait| wait.signal.as_ref()).map(|signal| &*signal.by);
+        assert_eq!(by, Some("first"));
+        run.apply(&Entry::RunRecovered { after: Stop::Crash, at: instant(4_000) });
+        assert!(!run.steps[0].was_interrupted(), "nothing of it is in doubt");
+    }
+
+    #[test]
     fn failed_attempts_cost_too_and_late_bills_count() {
         let mut run = state(&[started("a", 1), failed("a", 1, AfterFailure::Retry), finished("a", 1)]);
         assert_eq!(run.cost.to_string(), "$0.03");
@@ -480,6 +404,34 @@ mod tests {
         run.apply(&finished("b", 1));
         assert_eq!((run.status, run.cost.to_string().as_str()), (RunStatus::Cancelled, "$0.05"));
         assert!(!run.steps.contains_key(&StepPath::from("b")), "an ended run is not revived");
+    }
+
+    #[test]
+    fn what_is_reused_costs_nothing_and_starts_nothing() {
+        let model = crate::value::ModelFacts {
+            cost: Cost::exactly("$1".parse().unwrap()),
+            ..crate::value::ModelFacts::default()
+        };
+        let reused = |end, failure| crate::journal::entry::Reused {
+            output: Value::Inline(std::sync::Arc::new(1.into())),
+            end,
+            failure,
+            model: Some(model.clone()),
+        };
+        let entry = |path: &str, result| Entry::StepReused {
+            path: path.into(),
+            result,
+            from: RunId::new(),
+            at: instant(1),
+        };
+        let failure = Failure::new("http_status", "503");
+        let run = state(&[
+            entry("a", reused(Some(StepEnd::Succeeded), None)),
+            entry("b", reused(None, Some(failure.clone()))),
+        ]);
+        assert_eq!((run.status, run.started, run.cost), (RunStatus::Queued, None, Cost::ZERO));
+        assert_eq!((run.steps[0].status, run.steps[1].status), (StepStatus::Succeeded, StepStatus::Failed));
+        assert_eq!(run.steps[1].failure(), Some(&failure));
     }
 
     #[test]
@@ -505,6 +457,48 @@ mod tests {
         run.apply(&started("a", 4));
         run.apply(&crash);
         assert_eq!(run.crashes(&path), 1);
+    }
+
+    #[test]
+    fn a_call_is_an_attempt_that_no_crash_is_blamed_on() {
+        let child = RunId::new();
+        let called = Entry::ChildCalled { path: "c".into(), run: child, at: instant(2_000) };
+        let crash = Entry::RunRecovered { after: Stop::Crash, at: instant(5_000) };
+        let mut run = state(&[called.clone(), crash]);
+        let path = StepPath::from("c");
+        assert_eq!((run.steps[&path].child, run.crashes(&path)), (Some(child), 0));
+        assert_eq!((run.started, run.status), (Some(instant(2_000)), RunStatus::Queued));
+        run.apply(&called);
+        assert_eq!(run.status, RunStatus::Running, "it waits for the same run again");
+        run.apply(&finished("c", 1));
+        let step = &run.steps[&path];
+        assert_eq!((step.status, step.attempts.len()), (StepStatus::Succeeded, 1));
+        assert_eq!(step.attempts[0].ended, Some(instant(3_000)));
+    }
+
+    #[test]
+    fn what_a_call_cost_counts_once_and_apart() {
+        let (child, path) = (RunId::new(), StepPath::from("c"));
+        let called = Entry::ChildCalled { path: path.clone(), run: child, at: instant(2_000) };
+        let cost = Cost::exactly("$0.03".parse().unwrap());
+        let ended = Entry::ChildEnded { path, run: child, cost, at: instant(2_500) };
+        let mut run = state(&[called, finished("a", 1)]);
+        assert_eq!(run.uncounted_calls().collect::<Vec<_>>(), [child]);
+        run.apply(&ended);
+        run.apply(&ended);
+        assert_eq!((run.cost.to_string(), run.calls_cost), ("$0.02".to_owned(), cost));
+        assert_eq!(run.cost_with_calls().to_string(), "$0.05");
+        assert_eq!(run.uncounted_calls().count(), 0);
+    }
+
+    #[test]
+    fn what_held_a_whole_run_is_over_when_a_step_ends() {
+        let held =
+            Entry::AttentionNeeded { path: None, reason: "its child is in doubt".into(), at: instant(3) };
+        let mut run = state(&[started("a", 1), held]);
+        assert_eq!(run.status, RunStatus::NeedsAttention);
+        run.apply(&failed("a", 1, AfterFailure::GiveUp));
+        assert_eq!((run.status, run.attention), (RunStatus::Running, None));
     }
 
     #[test]
