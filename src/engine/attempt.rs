@@ -7,17 +7,24 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::clock::{SharedClock, Timestamp, elapsed};
-use crate::component::{Attempt, Context, Delta, Effect, Rendered, Response, Retry, StepError};
+use crate::component::{
+    Ask, Attempt, Context, Delta, Effect, Rendered, ReserveFuture, Response, Retry, StateEdit, StateFuture,
+    StepError, Wait, WaitFuture,
+};
 use crate::ids::StepPath;
 use crate::journal::{AfterFailure, Entry, StepEnd, StepStatus};
 use crate::plan::Bound;
-use crate::plan::flow::Settings;
+use crate::plan::flow::{Settings, StepList};
 use crate::units::format_duration;
 use crate::value::{Failure, Output};
 
 use super::frame::{Ended, Frame};
+use super::purse::Account;
 use super::run::{Halt, Run};
+use super::state::Edit;
 use super::{Happened, Progress, Shared, lock};
 
 /// The wait before the second attempt, where the step does not say.
@@ -39,7 +46,23 @@ struct AttemptContext<'a> {
     path: &'a StepPath,
     key: String,
     number: u32,
+    frame: &'a Frame,
+    /// What tells people of a wait.
+    notify: Option<&'a StepList<Bound>>,
+    account: &'a Account,
     response: Mutex<Option<Response>>,
+    edit: Mutex<Option<Edit>>,
+    /// Why the attempt is to end without an outcome, once told by `halted`.
+    halt: Mutex<Option<Halt>>,
+    halted: CancellationToken,
+}
+
+impl AttemptContext<'_> {
+    /// Ends when the attempt is to end without an outcome.
+    async fn halt(&self) -> Halt {
+        self.halted.cancelled().await;
+        lock(&self.halt).take().unwrap_or(Halt::Cancelled)
+    }
 }
 
 impl Context for AttemptContext<'_> {
@@ -55,6 +78,10 @@ impl Context for AttemptContext<'_> {
         &self.shared.clock
     }
 
+    fn reserve(&self, ask: Ask) -> ReserveFuture<'_> {
+        Box::pin(async move { self.shared.budget.reserve(self.account, &ask).await })
+    }
+
     fn emit(&self, delta: Delta) {
         // Nobody watching is the usual case.
         let _ = self
@@ -66,6 +93,43 @@ impl Context for AttemptContext<'_> {
     fn respond(&self, response: Response) {
         lock(&self.response).get_or_insert(response);
     }
+
+    fn wait(&self, wait: Wait) -> WaitFuture<'_> {
+        Box::pin(async move {
+            match self.run.suspend(self.path, self.frame, self.notify, wait).await {
+                Ok(resumed) => Ok(resumed),
+                Err(Halt::Failed { failure, .. }) => Err(StepError::fatal(failure)),
+                Err(halt) => {
+                    *lock(&self.halt) = Some(halt);
+                    self.halted.cancel();
+                    std::future::pending().await
+                }
+            }
+        })
+    }
+
+    fn edit_state(&self, edit: StateEdit) -> StateFuture<'_> {
+        Box::pin(async move {
+            let (edit, new) = self.run.edit_state(edit).await?;
+            lock(&self.edit).get_or_insert(edit);
+            Ok(new)
+        })
+    }
+}
+
+/// What an action leaves beside its output.
+struct Left {
+    response: Option<Response>,
+    edit: Option<Edit>,
+}
+
+/// What a step's attempts are made with.
+#[derive(Clone, Copy)]
+pub(super) struct Work<'a> {
+    pub settings: &'a Settings,
+    pub bound: &'a Bound,
+    /// What tells people before the step waits.
+    pub notify: Option<&'a StepList<Bound>>,
 }
 
 /// Where a step stands among its attempts.
@@ -92,46 +156,42 @@ enum Next {
 
 impl Run {
     /// Makes attempts until one succeeds or none is left.
-    pub async fn action(
-        &self,
-        settings: &Settings,
-        bound: &Bound,
-        path: &StepPath,
-        frame: &Frame,
-    ) -> Result<Ended, Halt> {
-        let attempts = self.attempts(settings, bound, path, frame);
-        let Some(limit) = settings.timeout else {
+    pub async fn action(&self, work: Work<'_>, path: &StepPath, frame: &Frame) -> Result<Ended, Halt> {
+        let attempts = async {
+            match self.attempts(work, path, frame).await {
+                Err(Halt::Cancelled) => Err(self.stopped(path, frame)),
+                other => other,
+            }
+        };
+        let Some(limit) = work.settings.timeout else {
             return attempts.await;
         };
+        let left = limit.saturating_sub(self.waited(path));
         tokio::select! {
             ended = attempts => ended,
-            () = self.shared.clock.sleep(limit) => {
+            () = self.shared.clock.sleep(left) => {
                 let message = format!("the step took longer than its `timeout` of {}", format_duration(limit));
                 Ok(self.record_failure(path, Failure::new("timeout", message)))
             }
         }
     }
 
-    async fn attempts(
-        &self,
-        settings: &Settings,
-        bound: &Bound,
-        path: &StepPath,
-        frame: &Frame,
-    ) -> Result<Ended, Halt> {
+    async fn attempts(&self, work: Work<'_>, path: &StepPath, frame: &Frame) -> Result<Ended, Halt> {
+        let Work { settings, bound, .. } = work;
         let values = match bound.arguments.render(&frame.scope()) {
             Ok(values) => values,
             Err(failure) => return Ok(self.record_failure(path, failure)),
         };
         let alternatives = bound.action.alternatives(&values).max(1);
         let most = settings.retry.attempts.unwrap_or_else(|| bound.action.default_attempts()).max(1);
+        let account = Account::of(self, settings, path);
         let mut standing = self.standing(path, bound.effect, alternatives, frame).await?;
         loop {
             standing.started.get_or_insert_with(|| self.shared.clock.now());
-            let outcome = self.attempt(bound, path, frame, values.clone(), &standing).await?;
+            let outcome = self.attempt(work, path, frame, values.clone(), &account, &standing).await?;
             let at = self.shared.clock.now();
             let error = match outcome {
-                Ok((output, response)) => match self.succeeded(path, output, response, &standing).await? {
+                Ok((output, left)) => match self.succeeded(path, output, left, &standing).await? {
                     Ok(ended) => return Ok(ended),
                     Err(failure) => StepError::fatal(failure),
                 },
@@ -174,12 +234,14 @@ impl Run {
     /// One attempt, from its entry to its outcome.
     async fn attempt(
         &self,
-        bound: &Bound,
+        work: Work<'_>,
         path: &StepPath,
         frame: &Frame,
         values: Rendered,
+        account: &Account,
         standing: &Standing,
-    ) -> Result<Result<(Output, Option<Response>), StepError>, Halt> {
+    ) -> Result<Result<(Output, Left), StepError>, Halt> {
+        let Work { bound, notify, .. } = work;
         if bound.effect > Effect::None {
             self.book.note(Entry::StepStarted {
                 path: path.clone(),
@@ -194,7 +256,13 @@ impl Run {
             path,
             key: format!("{}/{path}", self.id),
             number: standing.number,
+            frame,
+            notify,
+            account,
             response: Mutex::default(),
+            edit: Mutex::default(),
+            halt: Mutex::default(),
+            halted: CancellationToken::new(),
         };
         let work = bound.action.run(Attempt {
             values,
@@ -205,16 +273,19 @@ impl Run {
         let outcome = tokio::select! {
             biased;
             () = frame.cancel.cancelled() => return Err(Halt::Cancelled),
+            halt = context.halt() => return Err(halt),
             outcome = work => outcome,
         };
-        Ok(outcome.map(|output| (output, context.response.into_inner().unwrap_or_default())))
+        let response = lock(&context.response).take();
+        let edit = lock(&context.edit).take();
+        Ok(outcome.map(|output| (output, Left { response, edit })))
     }
 
     async fn succeeded(
         &self,
         path: &StepPath,
         output: Output,
-        response: Option<Response>,
+        Left { response, edit }: Left,
         standing: &Standing,
     ) -> Result<Result<Ended, Failure>, Halt> {
         let (value, json) = match self.keep_output(output.value).await {
@@ -229,6 +300,9 @@ impl Run {
             model: output.model.clone(),
             at,
         });
+        if let Some(edit) = edit {
+            self.commit_edit(path, edit).await?;
+        }
         if let Some(response) = response {
             // What is answered is on stable storage first, so that a repeat is answered alike.
             let (body, _) = match self.keep_output(Arc::new(response.body.clone())).await {
@@ -266,6 +340,7 @@ impl Run {
         let past = self.book.read(|state| {
             let step = state?.steps.get(path)?;
             let started = step.attempts.first().map(|attempt| attempt.started);
+            let started = started.or(step.wait.as_ref().map(|wait| wait.since));
             Some((step.attempts.len(), step.was_interrupted(), started, step.retry_due, step.next))
         });
         let Some((count, interrupted, started, due, next)) = past else {
@@ -275,7 +350,7 @@ impl Run {
             let reason = format!(
                 "howdah stopped while `{path}` was under way, and nobody knows whether it happened; it must not happen twice by itself"
             );
-            return Err(Halt::Attention { step: path.clone(), reason });
+            return Err(Halt::Attention { step: Some(path.clone()), reason });
         }
         if let Some(due) = due {
             self.rest(elapsed(self.shared.clock.now(), due), frame).await?;
@@ -286,6 +361,12 @@ impl Run {
             alternative: usize::try_from(next.alternative).unwrap_or_default().min(alternatives - 1),
             started,
         })
+    }
+
+    /// How long ago the step began to wait, which counts for its `timeout` over restarts too.
+    fn waited(&self, path: &StepPath) -> Duration {
+        let since = self.book.read(|state| Some(state?.steps.get(path)?.wait.as_ref()?.since));
+        since.map_or(Duration::ZERO, |since| elapsed(since, self.shared.clock.now()))
     }
 
     /// Waits before the next attempt, with an entry that says so.
@@ -315,7 +396,8 @@ impl Run {
         self.rest(wait, frame).await
     }
 
-    async fn rest(&self, wait: Duration, frame: &Frame) -> Result<(), Halt> {
+    /// Lets this much time pass, if nothing asks the run to end meanwhile.
+    pub async fn rest(&self, wait: Duration, frame: &Frame) -> Result<(), Halt> {
         tokio::select! {
             biased;
             () = frame.cancel.cancelled() => Err(Halt::Cancelled),

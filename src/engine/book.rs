@@ -11,16 +11,18 @@ use crate::event::{Identity, SeenFile};
 use crate::ids::RunId;
 use crate::journal::{Acceptance, Accepted, AppendError, Claim, Commit, Entry, RunState, StoreError};
 
+use super::root::RunRoot;
 use super::ticket::{self, Refusal};
 use super::{Happened, Progress, Shared, lock};
 
 /// How long a run waits before it tries again to write, while the storage does not work.
-const STORAGE_PAUSE: Duration = Duration::from_secs(1);
+pub(super) const STORAGE_PAUSE: Duration = Duration::from_secs(1);
 
 /// The journal of one run.
 pub(super) struct Book {
     shared: Arc<Shared>,
     run: RunId,
+    root: Arc<RunRoot>,
     inner: Mutex<Inner>,
     /// Held while entries are written, so that they are written in order.
     gate: tokio::sync::Mutex<()>,
@@ -69,27 +71,37 @@ pub(super) enum Closed {
 
 impl Book {
     /// The book of a run that does not exist yet.
-    pub fn new(shared: Arc<Shared>, run: RunId, first: Entry, offer: Offer) -> Self {
+    pub fn new(shared: Arc<Shared>, run: RunId, root: Arc<RunRoot>, first: Entry, offer: Offer) -> Self {
         let inner = Inner { state: None, pending: vec![first], offer, kept: Kept::NotYet, begun: None };
-        Self { shared, run, inner: Mutex::new(inner), gate: tokio::sync::Mutex::default() }
+        Self { shared, run, root, inner: Mutex::new(inner), gate: tokio::sync::Mutex::default() }
     }
 
     /// The book of a run that is taken up again.
-    pub fn reopen(shared: Arc<Shared>, state: RunState) -> Self {
+    pub fn reopen(shared: Arc<Shared>, root: Arc<RunRoot>, state: RunState) -> Self {
         let run = state.run;
         let offer = Offer::default();
         let inner = Inner { state: Some(state), pending: Vec::new(), offer, kept: Kept::Yes, begun: None };
-        Self { shared, run, inner: Mutex::new(inner), gate: tokio::sync::Mutex::default() }
+        Self { shared, run, root, inner: Mutex::new(inner), gate: tokio::sync::Mutex::default() }
     }
 
     /// Notes what happened. It is written with the next flush.
     pub fn note(&self, entry: Entry) {
+        if let Entry::StepFinished { model: Some(model), .. } | Entry::StepFailed { model: Some(model), .. } =
+            &entry
+        {
+            self.root.spend(model.cost);
+        }
         lock(&self.inner).pending.push(entry);
     }
 
     /// How many entries are noted and not yet written.
     pub fn pending(&self) -> usize {
         lock(&self.inner).pending.len()
+    }
+
+    /// Whether results of an earlier run are noted and not yet written: they are found only then.
+    pub fn takes_over(&self) -> bool {
+        lock(&self.inner).pending.iter().any(|entry| matches!(entry, Entry::StepReused { .. }))
     }
 
     /// Looks at what is written so far.
@@ -156,7 +168,7 @@ impl Book {
             Err(error) => match self.shared.store.row(self.run).await {
                 // It was kept although it seemed not to be.
                 Ok(Some(_)) => Ok(()),
-                _ => Err(Closed::Refused(Refusal::Storage(error.to_string()))),
+                _ => Err(Closed::Refused(error.into())),
             },
         }
     }

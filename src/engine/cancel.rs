@@ -1,4 +1,7 @@
 //! How a run is asked to end: the request is in its journal before it is heard.
+//!
+//! Asked once, a run stops what it does and then does what is left to do whatever the outcome
+//! (`on_failure`, `finally`). Asked again, it stops that too.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,10 +13,13 @@ use crate::journal::Entry;
 use super::book::Book;
 use super::lock;
 
-/// How a run is asked to end. The request is on stable storage before the run is told.
+/// How a run is asked to end. The first request is on stable storage before the run is told.
 #[derive(Clone, Default)]
 pub(super) struct Cancel {
+    /// Ends what the run does.
     pub token: CancellationToken,
+    /// Ends what is left to do after that.
+    pub rest: CancellationToken,
     ask: Arc<Mutex<Ask>>,
 }
 
@@ -25,17 +31,24 @@ enum Ask {
     Early,
     /// It can be asked.
     Open(Arc<Book>),
-    /// It was asked, or what is left runs whatever is asked.
+    /// Its outcome is what it is, and what is left to do is under way.
+    Rest,
+    /// Nothing is left that could be ended.
     Closed,
 }
 
 impl Cancel {
-    /// Asks the run to end. False when it is past that.
+    /// Asks the run to end, or to end what is left to do. False when it is past that.
     pub async fn ask(&self, by: &str, at: Timestamp) -> bool {
+        let again = self.token.is_cancelled();
         let book = match &*lock(&self.ask) {
-            Ask::Early => None,
-            Ask::Open(book) => Some(book.clone()),
-            Ask::Closed => return self.token.is_cancelled(),
+            Ask::Early if !again => None,
+            Ask::Open(book) if !again => Some(book.clone()),
+            Ask::Early | Ask::Open(_) | Ask::Rest => {
+                self.rest.cancel();
+                return true;
+            }
+            Ask::Closed => return again,
         };
         if let Some(book) = book {
             book.note(Entry::CancelRequested { by: by.to_owned(), at });
@@ -57,5 +70,10 @@ impl Cancel {
     pub fn close(&self) -> bool {
         *lock(&self.ask) = Ask::Closed;
         !self.token.is_cancelled()
+    }
+
+    /// From now on requests end what is left to do, and change nothing else.
+    pub fn leave_rest(&self) {
+        *lock(&self.ask) = Ask::Rest;
     }
 }

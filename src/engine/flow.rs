@@ -3,7 +3,6 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -13,19 +12,17 @@ use serde_json::json;
 use crate::ids::StepPath;
 use crate::journal::StepStatus;
 use crate::plan::Bound;
-use crate::plan::flow::{Body, Foreach, OnError, OnItemError, Step, StepList};
-use crate::template::Node;
+use crate::plan::flow::{Body, OnError, OnLimit, Repeat, Step, StepList};
+use crate::template::{Branch, Node};
 use crate::value::{Failure, Json, SharedJson};
 
+use super::attempt::Work;
 use super::book::Closed;
 use super::frame::{Ended, Frame};
 use super::run::{Halt, Run, fault};
 
 /// How many entries may be noted before they are written, whether or not an effect waits for them.
 const PENDING_LIMIT: usize = 128;
-
-/// How many items a loop may have.
-const ITEM_LIMIT: usize = 10_000;
 
 impl Run {
     /// Runs a list of steps; gives the output of the last one.
@@ -120,56 +117,68 @@ impl Run {
     /// A step without a record: its condition, then what it does.
     async fn fresh(&self, step: &Step<Bound>, path: &StepPath, frame: &Frame) -> Result<Ended, Halt> {
         let holds = match &step.settings.condition {
-            Some(condition) => condition.evaluate_bool(&frame.scope()),
+            Some(condition) => {
+                let holds = || condition.evaluate_bool(&frame.scope()).map(Json::Bool);
+                let holds = self.decide(&path.branch("if"), condition.references().iter(), holds).await?;
+                holds.map(|holds| holds == Json::Bool(true))
+            }
             None => Ok(true),
         };
         let holds = match holds {
             Ok(holds) => holds,
             Err(failure) => return Ok(self.record_failure(path, failure)),
         };
-        if let Body::Action(bound) = &step.body
+        let work = match &step.body {
+            Body::Action(bound) => Some((bound, None)),
+            Body::Approve { action, notify } => Some((action, Some(notify))),
+            _ => None,
+        };
+        if let Some((bound, notify)) = work
             && holds
         {
-            return self.action(&step.settings, bound, path, frame).await;
+            return self.action(Work { settings: &step.settings, bound, notify }, path, frame).await;
         }
         let outcome = match (&step.body, holds) {
             (Body::Group { otherwise: Some(list), .. }, false) => self.list(list, path.clone(), frame).await,
             (_, false) => return Ok(self.record_skipped(path)),
-            (body, true) => {
-                let work = self.control(body, path, frame);
-                match step.settings.timeout {
-                    None => work.await,
-                    Some(limit) => tokio::select! {
-                        outcome = work => outcome,
-                        () = self.shared.clock.sleep(limit) => {
-                            let failure = Failure::new("timeout", format!(
-                                "the step took longer than its `timeout` of {}", crate::units::format_duration(limit)
-                            ));
-                            Err(Halt::Failed { failure, step: path.clone() })
-                        }
-                    },
+            (body, true) => match step.settings.timeout {
+                None => self.control(body, path, frame).await,
+                Some(limit) => {
+                    let inner = frame.limited();
+                    let work = self.control(body, path, &inner);
+                    self.in_step_time(limit, (frame, &inner), path, work).await
                 }
-            }
+            },
         };
         match outcome {
             Ok(output) => self.record_output(path, output).await,
             // What failed inside has its own record; an error handler of the whole sees it.
             Err(Halt::Failed { failure, step: inner }) => match step.on_error {
-                OnError::Fail => Err(Halt::Failed { failure, step: inner }),
-                _ => Ok(self.record_failure(path, failure)),
+                OnError::Fail if inner != *path => Err(Halt::Failed { failure, step: inner }),
+                _ => {
+                    let ended = self.record_failure(path, failure);
+                    // Those after it see what became of the steps inside, which have their records.
+                    self.flush().await?;
+                    Ok(ended)
+                }
             },
+            Err(Halt::Cancelled) if matches!(step.body, Body::Call(_)) => Err(self.stopped(path, frame)),
             Err(halt) => Err(halt),
         }
     }
 
     async fn control(&self, body: &Body<Bound>, path: &StepPath, frame: &Frame) -> Result<SharedJson, Halt> {
         match body {
-            Body::Action(_) => Ok(Arc::new(Json::Null)),
+            Body::Action(_) | Body::Approve { .. } => Ok(Arc::new(Json::Null)),
             Body::Group { steps, .. } => self.list(steps, path.clone(), frame).await,
             Body::Parallel(steps) => self.parallel(steps, path, frame).await,
             Body::Foreach(each) => self.foreach(each, path, frame).await,
+            Body::Repeat(repeat) => self.repeat(repeat, path, frame).await,
+            Body::Call(child) => self.call(child, path, frame).await,
             Body::Switch { on, cases, default } => {
-                let value = on.evaluate(&frame.scope()).map_err(|failure| failed(failure, path))?;
+                let value = || on.evaluate(&frame.scope());
+                let value = self.decide(&path.branch("switch"), on.references().iter(), value).await?;
+                let value = value.map_err(|failure| failed(failure, path))?;
                 let text = as_text(&value);
                 let case = cases.iter().find(|(case, _)| **case == *text);
                 let (name, list) = match (case, default) {
@@ -202,73 +211,41 @@ impl Run {
         Ok(Arc::new(Json::Object(outputs)))
     }
 
-    async fn foreach(
+    async fn repeat(
         &self,
-        each: &Foreach<Bound>,
+        repeat: &Repeat<Bound>,
         path: &StepPath,
         frame: &Frame,
     ) -> Result<SharedJson, Halt> {
-        let value = each.over.evaluate(&frame.scope()).map_err(|failure| failed(failure, path))?;
-        let Json::Array(items) = value else {
-            let message = format!("`foreach` needs a list, and its expression gave {}", kind(&value));
-            return Err(failed(Failure::new("wrong_value", message), path));
-        };
-        if items.len() > ITEM_LIMIT {
-            let message = format!("the loop has {} items, and the limit is {ITEM_LIMIT}", items.len());
-            return Err(failed(Failure::new("too_many_items", message), path));
-        }
-        // After a failure no item starts, and those under way come to their end.
-        let stopped = AtomicBool::new(false);
-        let mut passes = futures_util::stream::iter(items.into_iter().enumerate())
-            .map(|(index, item)| {
-                let stopped = &stopped;
-                async move {
-                    if stopped.load(Ordering::Relaxed) {
-                        return None;
-                    }
-                    Some(self.pass(each, path, frame, index, item).await)
-                }
-            })
-            .buffered(each.concurrency.max(1));
-        let mut results = Vec::new();
-        let mut halt = None;
-        while let Some(result) = passes.next().await {
-            match (result, each.on_item_error) {
-                (None, _) | (Some(Err(Halt::Failed { .. })), OnItemError::Skip) => {}
-                (Some(Ok(output)), _) => results.push(Json::clone(&output)),
-                (Some(Err(Halt::Failed { failure, step })), OnItemError::Keep) => {
-                    results.push(json!({ "error": self.error(&failure, &step) }));
-                }
-                (Some(Err(why)), _) => {
-                    stopped.store(true, Ordering::Relaxed);
-                    halt = halt.or(Some(why));
+        let mut previous: SharedJson = Arc::new(Json::Null);
+        let mut collected = Vec::new();
+        let mut ended = repeat.until.is_none();
+        for index in 0..repeat.max {
+            let path = path.pass(index);
+            let round = Branch::new().with("index", json!(index)).with("previous", previous);
+            let inside = frame.inside([("round".into(), Node::from(round))]);
+            previous = self.list(&repeat.steps, path.clone(), &inside).await?;
+            let scope = inside.scope();
+            if let Some(collect) = &repeat.collect {
+                collected.push(collect.evaluate(&scope).map_err(|failure| failed(failure, &path))?);
+            }
+            if let Some(until) = &repeat.until {
+                let holds = || until.evaluate_bool(&scope).map(Json::Bool);
+                let holds = self.decide(&path.branch("until"), until.references().iter(), holds).await?;
+                if holds.map_err(|failure| failed(failure, &path))? == Json::Bool(true) {
+                    ended = true;
+                    break;
                 }
             }
         }
-        if let Some(halt) = halt {
-            return Err(halt);
+        if !ended && repeat.on_limit == OnLimit::Fail {
+            let message = format!(
+                "`until` does not hold after {} rounds; allow more with `max`, or go on all the same with `on_limit: continue`",
+                repeat.max
+            );
+            return Err(failed(Failure::new("rounds_used_up", message), path));
         }
-        Ok(Arc::new(Json::Array(results)))
-    }
-
-    async fn pass(
-        &self,
-        each: &Foreach<Bound>,
-        path: &StepPath,
-        frame: &Frame,
-        index: usize,
-        item: Json,
-    ) -> Result<SharedJson, Halt> {
-        let path = path.pass(index);
-        let inside =
-            frame.inside([(each.item.clone(), Node::from(item)), ("index".into(), Node::from(json!(index)))]);
-        let output = self.list(&each.steps, path.clone(), &inside).await?;
-        match &each.collect {
-            Some(collect) => {
-                collect.evaluate(&inside.scope()).map(Arc::new).map_err(|failure| failed(failure, &path))
-            }
-            None => Ok(output),
-        }
+        Ok(if repeat.collect.is_some() { Arc::new(Json::Array(collected)) } else { previous })
     }
 
     /// Shows the steps in a group to those after it, as far as they are not shown yet: as they are
@@ -289,7 +266,12 @@ impl Run {
                 }
             }
             Body::Parallel(steps) => self.show_rest(steps, path, frame, otherwise).await,
-            Body::Action(_) | Body::Foreach(_) | Body::Switch { .. } => Ok(()),
+            Body::Action(_)
+            | Body::Approve { .. }
+            | Body::Foreach(_)
+            | Body::Repeat(_)
+            | Body::Call(_)
+            | Body::Switch { .. } => Ok(()),
         }
     }
 
@@ -327,16 +309,5 @@ fn as_text(value: &Json) -> String {
     match value {
         Json::String(text) => text.clone(),
         other => other.to_string(),
-    }
-}
-
-fn kind(value: &Json) -> &'static str {
-    match value {
-        Json::Null => "null",
-        Json::Bool(_) => "a boolean",
-        Json::Number(_) => "a number",
-        Json::String(_) => "text",
-        Json::Array(_) => "a list",
-        Json::Object(_) => "a map",
     }
 }

@@ -14,39 +14,64 @@ use crate::journal::StepStatus;
 use crate::template::{Branch, Node, Scope};
 use crate::value::{Failure, Json, ModelFacts, SharedJson};
 
+use super::limit::Limits;
 use super::lock;
+use super::root::RunRoot;
+use super::state::StateView;
 
 /// What can be read at a place.
 pub(super) struct Frame {
     /// Asks the steps here to end.
     pub cancel: CancellationToken,
-    /// The roots other than `steps`.
+    /// The limits of time that hold here.
+    pub limits: Limits,
+    /// The roots other than `run` and `steps`.
     roots: Scope,
+    /// `run`.
+    run: Arc<RunRoot>,
+    /// `state`, which is read as it is at the moment.
+    state: Option<StateView>,
     /// The steps that have ended, by id.
-    steps: Mutex<Arc<Branch>>,
+    steps: Arc<Mutex<Arc<Branch>>>,
 }
 
 impl Frame {
     /// A frame over these roots in which no step has ended.
-    pub fn new(roots: Scope, cancel: CancellationToken) -> Self {
-        Self { cancel, roots, steps: Mutex::default() }
+    pub fn new(roots: Scope, run: Arc<RunRoot>, state: Option<StateView>, cancel: CancellationToken) -> Self {
+        Self { cancel, limits: Limits::default(), roots, run, state, steps: Arc::default() }
     }
 
-    /// A frame that sees the same, for steps that run whatever was asked of the run.
-    pub fn afterwards(&self) -> Self {
-        let steps = Mutex::new(lock(&self.steps).clone());
-        Self { cancel: CancellationToken::new(), roots: self.roots.clone(), steps }
+    /// A frame that sees the same, for steps that run whatever was asked of the run before.
+    pub fn afterwards(&self, cancel: CancellationToken) -> Self {
+        let steps = Arc::new(Mutex::new(lock(&self.steps).clone()));
+        let (roots, run, state) = (self.roots.clone(), self.run.clone(), self.state.clone());
+        Self { cancel, limits: Limits::default(), roots, run, state, steps }
+    }
+
+    /// The same frame for steps with a limit of time of their own: what they show is shown here.
+    pub fn limited(&self) -> Self {
+        Self {
+            cancel: self.cancel.child_token(),
+            limits: self.limits.with_one(),
+            roots: self.roots.clone(),
+            run: self.run.clone(),
+            state: self.state.clone(),
+            steps: self.steps.clone(),
+        }
     }
 
     /// A frame that sees all that this one sees now, and these roots besides.
     pub fn inside(&self, more: impl IntoIterator<Item = (Arc<str>, Node)>) -> Self {
         let roots = more.into_iter().fold(self.roots.clone(), |roots, (name, node)| roots.with(name, node));
-        Self { cancel: self.cancel.clone(), roots, steps: Mutex::new(lock(&self.steps).clone()) }
+        let steps = Arc::new(Mutex::new(lock(&self.steps).clone()));
+        let (cancel, limits) = (self.cancel.clone(), self.limits.clone());
+        Self { cancel, limits, roots, run: self.run.clone(), state: self.state.clone(), steps }
     }
 
     /// What a text can read now.
     pub fn scope(&self) -> Scope {
-        self.roots.with("steps", lock(&self.steps).clone())
+        let scope = self.roots.with("run", self.run.view()).with("steps", lock(&self.steps).clone());
+        self.state.iter().fold(scope, |scope, state| scope.with("state", state.now()))
     }
 
     /// Whether a step is shown.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::ids::StepPath;
 use crate::journal::{AfterFailure, Entry, StepEnd, StepStatus};
-use crate::value::{Failure, Json, SharedJson, VALUE_LIMIT, Value};
+use crate::value::{Failure, Json, RUN_LIMIT, SharedJson, VALUE_LIMIT, Value};
 
 use super::flow::failed;
 use super::frame::Ended;
@@ -67,6 +67,14 @@ impl Run {
                 format!("the output cannot be kept (the limit is {VALUE_LIMIT} bytes): {error}"),
             )
         })?;
+        if !self.book.read(|state| state.is_none_or(|state| state.has_room(&value))) {
+            let message = format!(
+                "the outputs of this run have more than {} MiB together, and that is the limit: keep large ones in \
+                 files, or let another workflow do a part with `call`",
+                RUN_LIMIT >> 20
+            );
+            return Err(Failure::new("run_too_large", message));
+        }
         Ok((value, output))
     }
 
@@ -81,7 +89,12 @@ impl Run {
                     model: None,
                     at,
                 });
-                Ok(Ended { output, attempts: 1, ..Ended::without_output(StepStatus::Succeeded, at) })
+                let started = self.book.read(|state| {
+                    let step = state?.steps.get(path)?;
+                    step.attempts.first().map(|attempt| attempt.started)
+                });
+                let ended = Ended::without_output(StepStatus::Succeeded, at);
+                Ok(Ended { output, attempts: 1, started, ..ended })
             }
             Err(failure) => Ok(self.record_failure(path, failure)),
         }

@@ -1,39 +1,51 @@
-//! One run from its acceptance to its end: the task that owns it.
+//! One run from its first step to its end: the task that owns it. How it gets there is [`begin`](super::begin)'s.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
-use serde_json::json;
 use tokio::sync::watch;
 
 use crate::clock::Timestamp;
 use crate::component::Response;
-use crate::event::TriggerId;
 use crate::ids::{RunId, StepPath};
-use crate::journal::{Entry, RunEnd, RunState, RunStatus, StepStatus, StoreError};
+use crate::journal::{Entry, RunEnd, RunState, RunStatus, StepStatus};
 use crate::plan::flow::StepList;
 use crate::plan::{Bound, Plan};
-use crate::template::{Branch, Node, Scope};
-use crate::value::{Failure, Json, SharedJson, Value};
+use crate::template::{Node, Scope};
+use crate::value::{Failure, Json, SharedJson};
 
-use super::book::{Book, Closed, Offer};
+use super::book::{Book, Closed};
 use super::cancel::Cancel;
 use super::frame::{Frame, error_json};
-use super::ticket::{Finish, Kept, Phase, Refusal};
-use super::{Shared, Submission, lock};
+use super::once::Taken;
+use super::purse::RunPurse;
+use super::root::RunRoot;
+use super::state::StateView;
+use super::ticket::{Finish, Kept, Phase, Teller};
+use super::wait::Waits;
+use super::{Shared, lock};
 
 /// Tells those who wait, and takes the run off the list of live ones when it goes.
 pub(super) struct Exit {
     shared: Arc<Shared>,
     id: RunId,
-    phase: watch::Sender<Phase>,
+    /// Tells those who wait how far the run has come.
+    pub phase: watch::Sender<Phase>,
+    /// What the run waits for.
+    pub waits: Waits,
 }
 
 impl Exit {
-    pub fn new(shared: Arc<Shared>, id: RunId, phase: watch::Sender<Phase>) -> Self {
-        Self { shared, id, phase }
+    /// The way out of a run whose open waits are listed here.
+    pub fn new(shared: Arc<Shared>, id: RunId, phase: watch::Sender<Phase>, waits: Waits) -> Self {
+        Self { shared, id, phase, waits }
+    }
+
+    /// What tells those who wait when the run itself is somewhere else.
+    pub fn teller(&self) -> Teller {
+        Teller::new(self.phase.clone())
     }
 }
 
@@ -50,8 +62,17 @@ pub(super) struct Run {
     pub id: RunId,
     pub plan: Arc<Plan>,
     pub book: Arc<Book>,
-    cancel: Cancel,
-    exit: Exit,
+    pub waits: Waits,
+    /// What its model calls are paid from.
+    pub purse: Arc<RunPurse>,
+    /// What `run` holds.
+    pub root: Arc<RunRoot>,
+    /// How many calls led to it.
+    pub depth: u32,
+    /// The items that its loops have taken on.
+    pub taken: Taken,
+    pub cancel: Cancel,
+    pub exit: Exit,
 }
 
 /// Why a list of steps did not come to its end.
@@ -68,8 +89,8 @@ pub(super) enum Halt {
     Cancelled,
     /// A person must decide before it can go on.
     Attention {
-        /// The step in doubt.
-        step: StepPath,
+        /// The step in doubt; none when it is the run, for a reason that may go away.
+        step: Option<StepPath>,
         /// Why, in one line.
         reason: String,
     },
@@ -83,148 +104,9 @@ impl From<Closed> for Halt {
     }
 }
 
-/// What a run reads from its first step on.
-struct Roots {
-    event: SharedJson,
-    inputs: SharedJson,
-    /// As they were when the run began; of a new run not known yet.
-    vars: Option<SharedJson>,
-}
-
-/// Runs a submission.
-pub(super) async fn start(
-    shared: Arc<Shared>,
-    id: RunId,
-    submission: Submission,
-    cancel: Cancel,
-    exit: Exit,
-) {
-    let Submission { plan, trigger, event, inputs, identity, file, refused } = submission;
-    let at = shared.clock.now();
-    let given = Roots { event: event.clone(), inputs: inputs.clone(), vars: None };
-    let (scope, vars, failure) = match vars(&plan, scope(&plan, id, &trigger, at, given)) {
-        Ok((scope, vars)) => (scope, vars, refused),
-        Err((scope, failure)) => (scope, None, refused.or(Some(failure))),
-    };
-    let kept = async {
-        let event = shared.store.keep(event).await?;
-        let inputs = shared.store.keep(inputs).await?;
-        let vars = match vars {
-            Some(vars) => Some(shared.store.keep(vars).await?),
-            None => None,
-        };
-        Ok::<_, StoreError>((event, inputs, vars))
-    };
-    let (event, inputs, vars) = match kept.await {
-        Ok(kept) => kept,
-        Err(error) => {
-            let refusal = Refusal::Storage(error.to_string());
-            exit.phase.send_modify(|phase| phase.accepted = Some(Err(refusal)));
-            return;
-        }
-    };
-    let (workflow, bundle) = (plan.name.to_string(), plan.digest);
-    let first = Entry::RunAccepted { workflow, bundle, trigger, event, inputs, vars, at };
-    let book = Arc::new(Book::new(shared.clone(), id, first, Offer { identity, file }));
-    cancel.open(&book);
-    Run { shared, id, plan, book, cancel, exit }.live(scope, failure).await;
-}
-
-/// Takes up a run that an earlier process left.
-pub(super) async fn resume(shared: Arc<Shared>, id: RunId, cancel: Cancel, exit: Exit) {
-    let (state, given) = match load(&shared, id).await {
-        Ok(loaded) => loaded,
-        Err(reason) => {
-            tracing::error!(run = %id, reason, "the run cannot be taken up again");
-            return;
-        }
-    };
-    let (digest, trigger, accepted) = (state.bundle, state.trigger.clone(), state.accepted);
-    let (asked, response) = (state.cancel.is_some(), state.response.clone());
-    let book = Arc::new(Book::reopen(shared.clone(), state));
-    let plan = match shared.definitions.definition(digest).await {
-        Ok(plan) => plan,
-        Err(reason) => {
-            tracing::warn!(run = %id, reason, "the run needs attention");
-            book.note(Entry::AttentionNeeded { path: None, reason, at: shared.clock.now() });
-            if let Err(closed) = book.flush().await {
-                tracing::debug!(run = %id, ?closed, "the run was not marked");
-            }
-            return;
-        }
-    };
-    let response = match response {
-        Some(answer) => shared.store.fetch(answer.body).await.ok().map(|body| {
-            let body = Json::clone(&body);
-            Arc::new(Response { status: answer.status, headers: answer.headers, body })
-        }),
-        None => None,
-    };
-    exit.phase.send_modify(|phase| {
-        phase.accepted = Some(Ok(Kept::New));
-        phase.response = response;
-    });
-    if asked {
-        cancel.token.cancel();
-    } else {
-        cancel.open(&book);
-    }
-    let scope = scope(&plan, id, &trigger, accepted, given);
-    Run { shared, id, plan, book, cancel, exit }.live(scope, None).await;
-}
-
-async fn load(shared: &Shared, id: RunId) -> Result<(RunState, Roots), String> {
-    let entries = shared.store.load(id).await.map_err(|error| error.to_string())?;
-    let entries = entries.ok_or("it has no entries")?;
-    let state = RunState::fold(id, &entries).map_err(|error| error.to_string())?;
-    let fetch =
-        async |value: &Value| shared.store.fetch(value.clone()).await.map_err(|error| error.to_string());
-    let vars = match &state.vars {
-        Some(vars) => Some(fetch(vars).await?),
-        None => None,
-    };
-    let given = Roots { event: fetch(&state.event).await?, inputs: fetch(&state.inputs).await?, vars };
-    Ok((state, given))
-}
-
-/// The roots that a run begins with.
-fn scope(plan: &Plan, id: RunId, trigger: &TriggerId, started: Timestamp, given: Roots) -> Scope {
-    let run = Branch::new()
-        .with("id", json!(id.to_string()))
-        .with("workflow", json!(&*plan.name))
-        .with("trigger", json!(trigger.to_string()))
-        .with("started", json!(started.to_string()));
-    let scope = plan.settings.with("event", given.event).with("inputs", given.inputs).with("run", run);
-    match given.vars {
-        Some(vars) => scope.with("vars", vars),
-        None => scope,
-    }
-}
-
-/// Evaluates the workflow's `vars` over those of the workspace; gives what is to be kept of them.
-fn vars(plan: &Plan, scope: Scope) -> Result<(Scope, Option<SharedJson>), (Scope, Failure)> {
-    let settings = match scope.get("vars") {
-        Some(Node::Branch(settings)) => settings.clone(),
-        _ => Arc::default(),
-    };
-    let evaluated = plan.vars.iter().try_fold((scope.clone(), settings), |(scope, vars), (name, tree)| {
-        let value = tree.evaluate(&scope)?;
-        let vars = Arc::new(vars.with(name.clone(), value));
-        Ok((scope.with("vars", vars.clone()), vars))
-    });
-    match evaluated {
-        Err(failure) => Err((scope, failure)),
-        Ok((scope, vars)) => {
-            let kept = vars.to_json();
-            let none = kept.as_object().is_none_or(serde_json::Map::is_empty);
-            Ok((scope, (!none).then(|| Arc::new(kept))))
-        }
-    }
-}
-
 impl Run {
     /// The run from its first step to its last word. `failed` is why it cannot even begin.
-    async fn live(self, scope: Scope, failed: Option<Failure>) {
+    pub async fn live(self, scope: Scope, failed: Option<Failure>) {
         let main = AssertUnwindSafe(self.main(scope, failed)).catch_unwind().await;
         let outcome = main.unwrap_or_else(|panic| {
             Err(Halt::Failed { failure: fault(panic.as_ref()), step: StepPath::root() })
@@ -275,7 +157,11 @@ impl Run {
 
     /// Everything up to the output, and then what is done whatever the outcome.
     async fn main(&self, scope: Scope, failed: Option<Failure>) -> Result<SharedJson, Halt> {
-        let frame = Frame::new(scope, self.cancel.token.clone());
+        if self.book.takes_over() {
+            self.flush().await?;
+        }
+        let state = StateView::of(self);
+        let frame = Frame::new(scope, self.root.clone(), state, self.cancel.token.clone());
         let settled = self.book.read(|state| state.and_then(|state| state.settled.clone()));
         let outcome = match (settled, failed) {
             // It had come to its end before a restart: nothing of the main list runs any more.
@@ -283,7 +169,7 @@ impl Run {
                 Err(Halt::Failed { failure, step: step.unwrap_or_else(StepPath::root) })
             }
             (None, Some(failure)) => Err(Halt::Failed { failure, step: StepPath::root() }),
-            (None, None) => self.body(&frame).await,
+            (None, None) => self.in_run_time(&frame).await,
         };
         if matches!(outcome, Err(Halt::Closed(_) | Halt::Attention { .. })) {
             return outcome;
@@ -294,20 +180,30 @@ impl Run {
         if plan.on_failure.steps.is_empty() && plan.finally.steps.is_empty() {
             return outcome;
         }
+        self.root.set_status(match &outcome {
+            Ok(_) => RunStatus::Succeeded,
+            Err(Halt::Cancelled) => RunStatus::Cancelled,
+            Err(_) => RunStatus::Failed,
+        });
+        // From here on it ends what is left to do.
+        self.cancel.leave_rest();
+        let rest = &self.cancel.rest;
         self.show_rest(&plan.steps, &StepPath::root(), &frame, StepStatus::Pending).await?;
         if let Err(Halt::Failed { failure, step }) = &outcome {
             let (failure, at) = (self.redacted(failure.clone()), self.shared.clock.now());
             let place = (!step.as_str().is_empty()).then(|| step.clone());
             let error = Node::from(self.error(&failure, step));
             self.book.note(Entry::FailureSettled { failure, step: place, at });
-            let inside = frame.afterwards().inside([("error".into(), error)]);
+            let inside = frame.afterwards(rest.clone()).inside([("error".into(), error)]);
             self.aftermath(&plan.on_failure, "on_failure", &inside).await?;
         }
-        self.aftermath(&plan.finally, "finally", &frame.afterwards()).await?;
+        self.aftermath(&plan.finally, "finally", &frame.afterwards(rest.clone())).await?;
+        self.cancel.close();
         outcome
     }
 
-    async fn body(&self, frame: &Frame) -> Result<SharedJson, Halt> {
+    /// The steps and the output.
+    pub async fn body(&self, frame: &Frame) -> Result<SharedJson, Halt> {
         let last = self.list(&self.plan.steps, StepPath::root(), frame).await?;
         match &self.plan.output {
             Some(output) => output
@@ -344,7 +240,6 @@ impl Run {
     /// Records how the run ended.
     async fn conclude(&self, outcome: Result<SharedJson, Halt>) -> Result<Finish, Closed> {
         let at = self.shared.clock.now();
-        let null = || Arc::new(Json::Null);
         let finish = match outcome {
             Ok(output) => match self.keep_output(output).await {
                 Ok((value, output)) => {
@@ -355,7 +250,7 @@ impl Run {
                         step: None,
                         at,
                     });
-                    Finish { status: RunStatus::Succeeded, output, failure: None, step: None }
+                    Finish { output, ..Finish::bare(RunStatus::Succeeded) }
                 }
                 Err(failure) => self.failed(failure, StepPath::root(), at),
             },
@@ -368,26 +263,18 @@ impl Run {
                     step: None,
                     at,
                 });
-                Finish { status: RunStatus::Cancelled, output: null(), failure: None, step: None }
+                Finish::bare(RunStatus::Cancelled)
             }
             Err(Halt::Attention { step, reason }) => {
-                self.book.note(Entry::AttentionNeeded {
-                    path: Some(step.clone()),
-                    reason: reason.clone(),
-                    at,
-                });
+                self.book.note(Entry::AttentionNeeded { path: step.clone(), reason: reason.clone(), at });
                 let failure = Failure::new("in_doubt", reason);
-                Finish {
-                    status: RunStatus::NeedsAttention,
-                    output: null(),
-                    failure: Some(failure),
-                    step: Some(step),
-                }
+                Finish { failure: Some(failure), step, ..Finish::bare(RunStatus::NeedsAttention) }
             }
             Err(Halt::Closed(closed)) => return Err(closed),
         };
         self.book.flush().await?;
-        Ok(finish)
+        let cost = self.book.read(|state| state.map(RunState::cost_with_calls)).unwrap_or_default();
+        Ok(Finish { cost, ..finish })
     }
 
     fn failed(&self, failure: Failure, step: StepPath, at: Timestamp) -> Finish {
@@ -400,12 +287,7 @@ impl Run {
             step: place.clone(),
             at,
         });
-        Finish {
-            status: RunStatus::Failed,
-            output: Arc::new(Json::Null),
-            failure: Some(failure),
-            step: place,
-        }
+        Finish { failure: Some(failure), step: place, ..Finish::bare(RunStatus::Failed) }
     }
 }
 

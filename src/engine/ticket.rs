@@ -6,7 +6,8 @@ use tokio::sync::watch;
 
 use crate::component::Response;
 use crate::ids::{RunId, StepPath};
-use crate::journal::RunStatus;
+use crate::journal::{RunStatus, StoreError};
+use crate::money::Cost;
 use crate::value::{Failure, SharedJson};
 
 /// A run that was started, or is followed.
@@ -30,6 +31,27 @@ pub(super) struct Phase {
     pub gone: bool,
 }
 
+/// Tells those who wait for a run, from beside it.
+pub(super) struct Teller(watch::Sender<Phase>);
+
+impl Teller {
+    pub fn new(phase: watch::Sender<Phase>) -> Self {
+        Self(phase)
+    }
+
+    /// The run is kept.
+    pub fn accepted(&self) {
+        self.0.send_modify(|phase| {
+            phase.accepted.get_or_insert(Ok(Kept::New));
+        });
+    }
+
+    /// The run has ended.
+    pub fn finished(&self, finish: Finish) {
+        self.0.send_modify(|phase| phase.finish = Some(Arc::new(finish)));
+    }
+}
+
 /// What became of a submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kept {
@@ -37,6 +59,8 @@ pub enum Kept {
     New,
     /// The same event had become this run before.
     Repeat(RunId),
+    /// It is no run: as many as its workflow wants were under way.
+    Skipped,
 }
 
 /// How a run ended.
@@ -50,6 +74,15 @@ pub struct Finish {
     pub failure: Option<Failure>,
     /// The step that made it fail.
     pub step: Option<StepPath>,
+    /// What it cost, with all that it called.
+    pub cost: Cost,
+}
+
+impl Finish {
+    /// An end with nothing to say of it: no output, no failure, no cost.
+    pub fn bare(status: RunStatus) -> Self {
+        Self { status, output: Arc::default(), failure: None, step: None, cost: Cost::ZERO }
+    }
 }
 
 /// What a run has to say to the one who waits for it.
@@ -66,8 +99,8 @@ pub enum Answer {
 /// Why a run was not started.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// Too many runs are under way.
-    #[error("too many runs are under way; try again later")]
+    /// Too many runs wait.
+    #[error("too many runs are waiting; try again later")]
     Busy,
     /// The daemon is about to end.
     #[error("howdah is stopping; try again later")]
@@ -75,6 +108,18 @@ pub enum Refusal {
     /// The run could not be kept.
     #[error("the run could not be kept: {0}")]
     Storage(String),
+    /// What it is given can never be kept.
+    #[error("the run cannot be kept: {0}")]
+    Unfit(String),
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::TooDeep | StoreError::TooLarge(_) => Self::Unfit(error.to_string()),
+            error => Self::Storage(error.to_string()),
+        }
+    }
 }
 
 impl Ticket {
