@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, FileId, Spanned};
 use crate::money::Money;
+use crate::syntax::credentials::literal_credentials;
 use crate::syntax::fields::Fields;
 use crate::syntax::sources::{SourceKind, Sources};
 use crate::syntax::tree::{Kind, Node};
@@ -115,6 +116,7 @@ impl Config {
     pub fn decode(layers: &[(FileId, &str)], diagnostics: &mut Diagnostics) -> Self {
         let trees = layers.iter().filter_map(|(file, text)| {
             let tree = yaml::parse(*file, text, diagnostics)?;
+            literal_credentials(&tree, diagnostics);
             // A file of comments alone says nothing.
             (!tree.is_null()).then_some(tree)
         });
@@ -144,7 +146,7 @@ fn without_effect(root: &Node, diagnostics: &mut Diagnostics) {
     };
     for (key, node) in entries(root) {
         match &*key.value {
-            "timezone" | "limits" | "exec" | "history" => tell(&key),
+            "exec" | "history" => tell(&key),
             "providers" => {
                 let settings = entries(&node).into_iter().flat_map(|(_, provider)| entries(&provider));
                 settings

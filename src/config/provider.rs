@@ -164,7 +164,12 @@ fn base_url(node: &Node, diagnostics: &mut Diagnostics) -> Option<Template> {
     let url = match url::Url::parse(&template.text) {
         Ok(url) => url,
         Err(error) => {
-            diagnostics.push(wrong(format!("`base_url` is no address: {error}")));
+            diagnostics.push(wrong(match error {
+                url::ParseError::RelativeUrlWithoutBase => {
+                    "`base_url` begins with no `http://` or `https://`".to_owned()
+                }
+                error => format!("`base_url` is no address: {error}"),
+            }));
             return None;
         }
     };
@@ -226,10 +231,12 @@ fn header(
 
 /// A credential belongs in a secret.
 fn warn_of_literal(value: Option<&Template>, node: &Node, what: &str, diagnostics: &mut Diagnostics) {
-    if value.is_some_and(Template::is_literal) {
+    // What looks like one wherever it stands was told when the file was read.
+    let is_told = |one: &Diagnostic| one.code == "literal-credential" && one.primary.span == node.span;
+    if value.is_some_and(Template::is_literal) && !diagnostics.iter().any(is_told) {
         let message = format!("`{what}` holds a credential that everybody who sees this file can read");
         let help = "put it in the environment or in `.env`, and write `\"{{secrets.NAME}}\"` here";
-        diagnostics.push(Diagnostic::warning("literal-secret", node.span, message).with_help(help));
+        diagnostics.push(Diagnostic::warning("literal-credential", node.span, message).with_help(help));
     }
 }
 

@@ -48,12 +48,14 @@ pub struct FileRoots {
 }
 
 /// Where the daemon listens; none: what the command line or the default says.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Server {
     /// For administration.
     pub listen: Option<Spanned<SocketAddr>>,
     /// For webhooks.
     pub hooks: Option<Spanned<SocketAddr>>,
+    /// Under which others reach the webhooks: what the addresses begin with that runs give away.
+    pub url: Option<Spanned<Arc<str>>>,
 }
 
 /// How long runs are kept; none: for ever.
@@ -98,6 +100,7 @@ pub(super) fn decode(fields: &mut Fields<'_>, config: &mut Config, diagnostics: 
             section(&mut server, "listen").and_then(|node| address(node, "listen", diagnostics));
         config.server.hooks =
             section(&mut server, "hooks").and_then(|node| address(node, "hooks", diagnostics));
+        config.server.url = section(&mut server, "url").and_then(|node| url(node, diagnostics));
         server.finish(diagnostics);
     }
     if let Some(mut history) = nested(fields, "history", diagnostics) {
@@ -195,6 +198,22 @@ fn vars(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> IndexMap<Arc<
         }
     }
     vars
+}
+
+fn url(node: &Node, diagnostics: &mut Diagnostics) -> Option<Spanned<Arc<str>>> {
+    let text = fields::text(node, "url", diagnostics)?;
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let host = rest.map(|rest| rest.split('/').next().unwrap_or_default());
+    let plain = |host: &str| !host.is_empty() && !host.contains(['@', '?', '#', ' ']);
+    if host.is_some_and(plain) && !text.contains(['?', '#', ' ']) {
+        return Some(Spanned::new(text.into(), node.span));
+    }
+    let message = format!("{} is not an address under which webhooks are reached", quoted(text));
+    diagnostics.push(
+        Diagnostic::error("bad-url", node.span, message)
+            .with_help("write it like `https://hooks.example.org`, without a query"),
+    );
+    None
 }
 
 fn timezone(node: &Node, diagnostics: &mut Diagnostics) -> Option<Spanned<TimeZone>> {

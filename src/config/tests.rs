@@ -192,8 +192,8 @@ fn what_is_risky_is_a_warning() {
         told,
         [
             "plain-http: `base_url` is not encrypted: keys and prompts travel readable @ http://models.example.org/v1",
-            "literal-secret: `api_key` holds a credential that everybody who sees this file can read @ sk-123",
-            "literal-secret: `authorization` holds a credential that everybody who sees this file can read @ Bearer x",
+            "literal-credential: `api_key` holds a credential that everybody who sees this file can read @ sk-123",
+            "literal-credential: `authorization` holds a credential that everybody who sees this file can read @ Bearer x",
         ]
     );
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::check::Workflow;
+use crate::check::{Workflow, without_allowed};
 use crate::clock::Timestamp;
 use crate::config::environment::Environment;
 use crate::diagnostic::render::{self, Color, Style};
@@ -76,7 +76,8 @@ impl Daemon {
         });
         let mut candidates: Vec<_> = candidates.collect();
         let unreadable = sources.unreadable(SourceKind::Workflow);
-        candidates.extend(unreadable.map(|(file, source)| Candidate::broken(file, source.path.clone())));
+        candidates
+            .extend(unreadable.map(|(file, source)| Candidate::broken(vec![file], source.path.clone())));
         let (listed, bundles) = draft.list(candidates);
         let receipt = draft.finish(&listed);
         let catalog = Arc::new(Catalog::new(receipt.generation, listed));
@@ -157,7 +158,8 @@ enum Reuse {
 
 /// A workflow file on its way into the catalog.
 struct Candidate {
-    file: FileId,
+    /// Itself, and the prompts that it uses.
+    files: Vec<FileId>,
     path: PathBuf,
     /// What it asks for, with the places; none when it has errors.
     wanted: Option<Vec<(Claim, Span)>>,
@@ -175,8 +177,8 @@ enum Next {
 }
 
 impl Candidate {
-    fn broken(file: FileId, path: PathBuf) -> Self {
-        Self { file, path, wanted: None, next: Next::Broken }
+    fn broken(files: Vec<FileId>, path: PathBuf) -> Self {
+        Self { files, path, wanted: None, next: Next::Broken }
     }
 }
 
@@ -192,9 +194,10 @@ struct Draft<'a> {
 impl Draft<'_> {
     /// Plans one file.
     fn candidate(&mut self, one: Compiled, assembled: Option<&Assembled>, reuse: Reuse) -> Candidate {
-        let Compiled { file, path, bundle, digest, workflow } = one;
+        let Compiled { file, path, bundle, digest, workflow, uses } = one;
+        let files: Vec<_> = std::iter::once(file).chain(uses).collect();
         let (Some(workflow), Some(assembled)) = (workflow, assembled) else {
-            return Candidate::broken(file, path);
+            return Candidate::broken(files, path);
         };
         let name = (Claim::Name(workflow.name.clone()), workflow.span);
         let same = self
@@ -204,13 +207,13 @@ impl Draft<'_> {
         if let Some(last) = same {
             let routes = last.triggers.iter().flat_map(|trigger| places(trigger, &workflow));
             let wanted = Some(std::iter::once(name).chain(routes).collect());
-            return Candidate { file, path, wanted, next: Next::Same(last.clone()) };
+            return Candidate { files, path, wanted, next: Next::Same(last.clone()) };
         }
         let Some(planned) = load::plan(&workflow, digest, &assembled.binding(), &mut self.diagnostics) else {
-            return Candidate::broken(file, path);
+            return Candidate::broken(files, path);
         };
         let wanted = Some(std::iter::once(name).chain(planned.routes()).collect());
-        Candidate { file, path, wanted, next: Next::Planned(planned, digest, bundle) }
+        Candidate { files, path, wanted, next: Next::Planned(planned, digest, bundle) }
     }
 
     /// Gives every file its place, and the definitions that are new.
@@ -223,7 +226,7 @@ impl Draft<'_> {
         let refused = claims::settle(&wishes.collect::<Vec<_>>(), &mut self.diagnostics);
         let mut listed = Vec::new();
         let mut bundles = Vec::new();
-        for (place, Candidate { file, path, next, .. }) in candidates.into_iter().enumerate() {
+        for (place, Candidate { files, path, next, .. }) in candidates.into_iter().enumerate() {
             let next = if refused.contains(&place) { Next::Broken } else { next };
             listed.push(match next {
                 Next::Same(last) => {
@@ -236,7 +239,7 @@ impl Draft<'_> {
                     Arc::new(fresh(planned, path, self.now))
                 }
                 Next::Broken => {
-                    let error = load::drawn(&self.diagnostics, file, self.sources.map());
+                    let error = load::drawn(&self.diagnostics, &files, self.sources.map());
                     let error = error.unwrap_or_else(|| "the configuration has errors".to_owned());
                     let kept = keep(self.old, path, error, self.now);
                     self.receipt.broken.push(kept.name.to_string());
@@ -280,7 +283,7 @@ fn places(trigger: &LiveTrigger, workflow: &Workflow) -> Vec<(Claim, Span)> {
 }
 
 fn drawn(diagnostics: Diagnostics, sources: &SourceMap) -> String {
-    let sorted = diagnostics.sorted();
+    let sorted = without_allowed(diagnostics, sources).sorted();
     if sorted.is_empty() {
         String::new()
     } else {

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::check::{self, Workflow};
+use crate::check::{self, Checked, Prompts, Workflow};
 use crate::component::{Armed, Kinds};
 use crate::diagnostic::render::{self, Color, Style};
 use crate::diagnostic::{Diagnostic, Diagnostics, FileId, SourceMap, Span};
@@ -37,15 +37,8 @@ pub struct UnreadableFolder {
 /// # Errors
 /// When a folder is there and cannot be read.
 pub fn snapshot(root: &Path) -> Result<Sources, UnreadableFolder> {
-    let mut paths = entries(root)?;
-    paths.retain(|path| SourceKind::of(path) == Some(SourceKind::Config));
-    let mut visited = HashSet::new();
-    for folder in FOLDERS {
-        walk(root, Path::new(folder), DEPTH, &mut visited, &mut paths)?;
-    }
-    paths.sort();
     let mut sources = Sources::new();
-    for path in paths {
+    for path in files(root)? {
         let content = read(&root.join(&path));
         // A file that went away between listing and reading is not there.
         if !matches!(&content, Err(error) if error.kind() == io::ErrorKind::NotFound) {
@@ -53,6 +46,21 @@ pub fn snapshot(root: &Path) -> Result<Sources, UnreadableFolder> {
         }
     }
     Ok(sources)
+}
+
+/// The files that a workspace's workflows are made of, by path relative to the root, in order. Blocking.
+///
+/// # Errors
+/// When a folder is there and cannot be read.
+pub fn files(root: &Path) -> Result<Vec<PathBuf>, UnreadableFolder> {
+    let mut paths = entries(root)?;
+    paths.retain(|path| SourceKind::of(path) == Some(SourceKind::Config));
+    let mut visited = HashSet::new();
+    for folder in FOLDERS {
+        walk(root, Path::new(folder), DEPTH, &mut visited, &mut paths)?;
+    }
+    paths.sort();
+    Ok(paths)
 }
 
 /// The names in a folder, in order; none when it is not there.
@@ -111,8 +119,11 @@ fn leads_nowhere(error: &io::Error) -> bool {
         || error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
 }
 
-/// Reads at most one byte more than a file may have.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+/// Reads a regular file, at most one byte more than a file may have. Blocking, but never for long.
+///
+/// # Errors
+/// When it cannot be read, or is something else.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     use std::io::Read as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     // Without waiting: opening a FIFO would wait for a writer.
@@ -136,8 +147,10 @@ pub struct Compiled {
     pub bundle: Vec<u8>,
     /// Their digest.
     pub digest: Digest,
-    /// The checked workflow, if it has no errors.
+    /// The checked workflow, if neither it nor a prompt that it uses has errors.
     pub workflow: Option<Workflow>,
+    /// The prompt files and partials that it uses.
+    pub uses: Vec<FileId>,
 }
 
 /// Checks every workflow of a snapshot. A file with errors harms no other; of two with one name the
@@ -165,12 +178,27 @@ pub(super) fn compile(
 ) -> Vec<Compiled> {
     diagnostics.extend(sources.diagnostics().iter().cloned());
     let mut compiled = Vec::new();
-    for (file, source) in sources.files(SourceKind::Workflow) {
-        let workflow = check::check(sources.map(), file, kinds, settings, diagnostics);
-        match Bundle::new(&source.path, source.text.clone()).encode() {
+    let files = sources.files(SourceKind::Workflow);
+    let read: Vec<_> =
+        files.map(|(file, source)| (check::read(sources.map(), file, kinds), source)).collect();
+    let (read, files): (Vec<_>, Vec<_>) = read.into_iter().unzip();
+    let mut signatures = check::Signatures::of(&read);
+    let prompts = sources.files(SourceKind::Prompt);
+    let prompts = Prompts::read(prompts, sources.unreadable(SourceKind::Prompt), kinds, diagnostics);
+    let mut checked: Vec<Option<Checked>> = read.iter().map(|_| None).collect();
+    for at in check::callees_first(&read) {
+        let world = check::World { kinds, settings, prompts: &prompts, signatures: Some(&signatures) };
+        let one = read[at].check(&world, diagnostics);
+        one.workflow.iter().for_each(|workflow| signatures.learn(workflow));
+        checked[at] = Some(one);
+    }
+    for ((read, source), checked) in read.iter().zip(files).zip(checked) {
+        let file = read.file();
+        let Some(Checked { workflow, uses }) = checked else { continue };
+        match Bundle::new(source, uses.iter().map(|file| sources.map().file(*file))).encode() {
             Ok(bundle) => {
                 let digest = Bundle::digest(&bundle);
-                compiled.push(Compiled { file, path: source.path.clone(), bundle, digest, workflow });
+                compiled.push(Compiled { file, path: source.path.clone(), bundle, digest, workflow, uses });
             }
             Err(error) => {
                 let at = Span::new(file, 0, 0);
@@ -178,6 +206,14 @@ pub(super) fn compile(
             }
         }
     }
+    let mut found = Diagnostics::new();
+    let workflows: Vec<_> = compiled.iter().filter_map(|one| one.workflow.as_ref()).collect();
+    check::together(&workflows, kinds, &mut found);
+    for one in &mut compiled {
+        one.workflow
+            .take_if(|_| found.iter().any(|found| found.is_error() && found.primary.span.file == one.file));
+    }
+    diagnostics.extend(found);
     compiled
 }
 
@@ -241,11 +277,11 @@ pub fn plan(
     Some(Planned { plan: Arc::new(plan), triggers })
 }
 
-/// The errors of one file, drawn without colour.
-pub fn drawn(diagnostics: &Diagnostics, file: FileId, sources: &SourceMap) -> Option<String> {
+/// The errors of these files, drawn without colour.
+pub fn drawn(diagnostics: &Diagnostics, files: &[FileId], sources: &SourceMap) -> Option<String> {
     let own: Vec<_> = diagnostics
         .iter()
-        .filter(|diagnostic| diagnostic.is_error() && diagnostic.primary.span.file == file)
+        .filter(|diagnostic| diagnostic.is_error() && files.contains(&diagnostic.primary.span.file))
         .cloned()
         .collect();
     (!own.is_empty()).then(|| render::human(&own, sources, Style { color: Color::Off, width: 100 }))

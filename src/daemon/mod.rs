@@ -10,6 +10,7 @@ mod claims;
 mod generation;
 pub mod load;
 mod offer;
+mod part;
 mod pinned;
 mod reload;
 mod sources;
@@ -35,6 +36,7 @@ use crate::value::Json;
 pub use assemble::{Assembled, Configured, Place, assemble, configure};
 pub use catalog::{Catalog, Listed, LiveTrigger, Match};
 pub use offer::{OfferError, Offered, StartError};
+pub use part::{Extent, Part, PartError};
 pub use reload::{LoadError, Receipt};
 
 /// What a daemon is made with.
@@ -49,12 +51,9 @@ pub struct Options {
     pub clock: SharedClock,
     /// A simulator's base URL, instead of every provider's own.
     pub simulator: Option<String>,
-    /// How many runs may be under way at once.
-    pub capacity: usize,
+    /// How much is taken on at once.
+    pub capacity: engine::Capacity,
 }
-
-/// The runs that may be under way at once, where nobody says otherwise.
-pub const CAPACITY: usize = 10_000;
 
 /// How long a stopping daemon waits for the steps that are under way.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -88,7 +87,7 @@ struct Inner {
     engine: Engine,
     known: Arc<Known>,
     pinned: Arc<pinned::Pinned>,
-    catalog: ArcSwap<Catalog>,
+    catalog: Arc<ArcSwap<Catalog>>,
     readiness: watch::Sender<Readiness>,
     sources: Mutex<HashMap<sources::Key, sources::Running>>,
     /// Held during a reload, so that there is one at a time.
@@ -107,7 +106,9 @@ impl Daemon {
             clock: options.clock.clone(),
             simulator: options.simulator.clone(),
         };
-        let pinned = Arc::new(pinned::Pinned::new(options.store.clone(), known.clone(), bench));
+        let catalog = Arc::<ArcSwap<Catalog>>::default();
+        let pinned = pinned::Pinned::new(options.store.clone(), known.clone(), bench, catalog.clone());
+        let pinned = Arc::new(pinned);
         let engine = Engine::new(engine::Options {
             store: options.store.clone(),
             clock: options.clock.clone(),
@@ -126,7 +127,7 @@ impl Daemon {
             engine,
             known,
             pinned,
-            catalog: ArcSwap::default(),
+            catalog,
             readiness,
             sources: Mutex::default(),
             reloading: tokio::sync::Mutex::default(),
@@ -259,6 +260,7 @@ impl Daemon {
             "readiness": readiness,
             "generation": catalog.generation,
             "active_runs": self.inner.engine.active(),
+            "queued_runs": self.inner.engine.queued(),
             "workflows": workflows,
             "journal": { "commits": stats.commits, "writes": stats.writes },
         })

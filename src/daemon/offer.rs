@@ -7,15 +7,15 @@ use futures_util::future::BoxFuture;
 use serde_json::json;
 
 use crate::component::{Delivered, EventSink, Ledger, Refused};
-use crate::engine::{Kept, Refusal, Submission, Ticket};
+use crate::engine::{Kept, Refusal, Reuse, Submission, Ticket};
 use crate::event::{Event, Identity, SeenFile, TriggerId};
 use crate::ids::Digest;
 use crate::journal::{self, StoreError, TriggerKey};
 use crate::plan::InputErrors;
 use crate::value::{Failure, Json, SharedJson};
 
-use super::Daemon;
 use super::catalog::LiveTrigger;
+use super::{Daemon, PartError};
 
 /// When a source may try again after it was refused.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -79,6 +79,9 @@ pub enum StartError {
     /// What was given does not fit.
     #[error("{0}")]
     Inputs(InputErrors),
+    /// There is no such part of it to run.
+    #[error(transparent)]
+    Part(#[from] PartError),
     /// No run can be started just now.
     #[error("{0}")]
     Refused(Refusal),
@@ -96,27 +99,20 @@ impl Daemon {
         event: Option<Json>,
         identity: Option<Identity>,
     ) -> Result<Ticket, StartError> {
-        let catalog = self.catalog();
-        let Some(listed) = catalog.workflow(workflow) else {
-            let names: Vec<_> = catalog.workflows.iter().map(|listed| &*listed.name).collect();
-            let help = crate::diagnostic::did_you_mean(workflow, names);
-            return Err(StartError::UnknownWorkflow { name: workflow.to_owned(), help });
-        };
-        let Some(plan) = &listed.plan else {
-            let error = listed.error.clone().unwrap_or_default();
-            return Err(StartError::Broken { name: workflow.to_owned(), error });
-        };
-        if plan.reads_event && event.is_none() {
+        let plan = self.plan_of(workflow)?;
+        if plan.reads.event && event.is_none() {
             return Err(StartError::NeedsEvent);
         }
         let inputs = plan.inputs(inputs).map_err(StartError::Inputs)?;
         let submission = Submission {
-            plan: plan.clone(),
+            plan,
             trigger: TriggerId::manual(),
             event: Arc::new(event.unwrap_or(Json::Null)),
             inputs: Arc::new(inputs),
             identity,
             file: None,
+            parent: None,
+            reuse: Reuse::default(),
             refused: None,
         };
         self.engine().submit(submission).map_err(StartError::Refused)
@@ -172,6 +168,8 @@ impl LiveTrigger {
             inputs: Arc::new(inputs),
             identity,
             file,
+            parent: None,
+            reuse: Reuse::default(),
             refused: None,
         }
     }
@@ -192,6 +190,7 @@ impl Sink {
 
     async fn take(&self, event: Event, file: Option<SeenFile>) -> Result<Delivered, Refused> {
         let Event { data, identity, .. } = event;
+        let seen = file.clone();
         let submission = match self.trigger.inputs(&data) {
             Ok(Some(inputs)) => self.trigger.submission(data, inputs, identity, file),
             Ok(None) => {
@@ -210,6 +209,11 @@ impl Sink {
         match ticket.accepted().await {
             Ok(Kept::New) => Ok(Delivered::Started(ticket.run)),
             Ok(Kept::Repeat(first)) => Ok(Delivered::Repeat(first)),
+            // The author wants no run for it, now or later.
+            Ok(Kept::Skipped) => {
+                self.leave(seen).await?;
+                Ok(Delivered::Skipped)
+            }
             Err(refusal) => Err(refused(&refusal)),
         }
     }

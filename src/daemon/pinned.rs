@@ -1,4 +1,5 @@
-//! The definitions that runs were started with, planned again when a run is taken up.
+//! Where the engine finds plans: the definitions that runs were started with, planned again when a run
+//! is taken up, and those in force.
 //!
 //! Such a definition may read secrets that no file names any more: it is bound with those too, and
 //! they are made known for redaction before anything runs with them.
@@ -7,21 +8,23 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use futures_util::future::BoxFuture;
 
-use crate::check;
+use crate::check::{self, Prompts};
 use crate::clock::SharedClock;
 use crate::component::Kinds;
 use crate::config::environment::Environment;
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostics, did_you_mean};
 use crate::engine::{Definitions, lock};
 use crate::ids::Digest;
 use crate::journal::SharedStore;
 use crate::plan::{self, Bundle, Plan};
 use crate::secret::Known;
+use crate::syntax::sources::SourceKind;
 
 use super::assemble::{Assembled, Configured, Place, assemble};
+use super::catalog::Catalog;
 
 /// How many plans of older definitions are kept ready.
 const KEPT: usize = 256;
@@ -31,6 +34,8 @@ pub(super) struct Pinned {
     store: SharedStore,
     known: Arc<Known>,
     bench: Bench,
+    /// The generation in force.
+    catalog: Arc<ArcSwap<Catalog>>,
     /// What the newest generation is bound with.
     assembled: ArcSwapOption<Assembled>,
     plans: Mutex<HashMap<Digest, Arc<Plan>>>,
@@ -62,11 +67,12 @@ struct Widened {
 }
 
 impl Pinned {
-    pub fn new(store: SharedStore, known: Arc<Known>, bench: Bench) -> Self {
+    pub fn new(store: SharedStore, known: Arc<Known>, bench: Bench, catalog: Arc<ArcSwap<Catalog>>) -> Self {
         Self {
             store,
             known,
             bench,
+            catalog,
             assembled: ArcSwapOption::empty(),
             plans: Mutex::default(),
             widened: tokio::sync::Mutex::default(),
@@ -116,7 +122,17 @@ impl Bench {
         let bundle = Bundle::decode(bytes).map_err(|error| error.to_string())?;
         let (sources, file) = bundle.sources().map_err(|error| error.to_string())?;
         let mut diagnostics = Diagnostics::new();
-        let workflow = check::check(&sources, file, &self.kinds, &with.base.names, &mut diagnostics);
+        let prompts =
+            sources.files().filter(|(_, file)| SourceKind::of(&file.path) == Some(SourceKind::Prompt));
+        let prompts = Prompts::read(prompts, [], &self.kinds, &mut diagnostics);
+        // Which workflows there are to call is looked up when one is called.
+        let world = check::World {
+            kinds: &self.kinds,
+            settings: &with.base.names,
+            prompts: &prompts,
+            signatures: None,
+        };
+        let workflow = check::read(&sources, file, &self.kinds).check(&world, &mut diagnostics).workflow;
         let with = match &workflow {
             Some(workflow) => {
                 let names = workflow.secrets.iter().map(|(name, _)| name.to_string()).collect();
@@ -167,5 +183,18 @@ impl Bench {
 impl Definitions for Pinned {
     fn definition(&self, digest: Digest) -> BoxFuture<'_, Result<Arc<Plan>, String>> {
         Box::pin(self.find(digest))
+    }
+
+    fn current(&self, workflow: &str) -> Result<Arc<Plan>, String> {
+        let catalog = self.catalog.load();
+        match catalog.workflow(workflow).map(|listed| listed.plan.clone()) {
+            Some(Some(plan)) => Ok(plan),
+            Some(None) => Err(format!("the workflow `{workflow}` has errors; `howdah check` shows them")),
+            None => {
+                let names: Vec<_> = catalog.workflows.iter().map(|listed| &*listed.name).collect();
+                let help = did_you_mean(workflow, names).map(|help| format!(" ({help})"));
+                Err(format!("there is no workflow `{workflow}`{}", help.unwrap_or_default()))
+            }
+        }
     }
 }

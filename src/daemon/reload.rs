@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
+use jiff::tz::TimeZone;
 
+use crate::engine::DayLimit;
 use crate::files::watch::{Changes, changes};
 use crate::journal::StoreError;
 
@@ -165,6 +167,11 @@ impl Daemon {
         if let Some(bound) = &bound {
             self.inner.known.learn(&bound.assembled.secrets);
             self.inner.pinned.bind(bound.assembled.clone());
+            let config = &bound.assembled.config;
+            self.inner.engine.limit_days(DayLimit {
+                cost: config.cost_per_day.as_ref().map(|cost| cost.value),
+                timezone: config.timezone.as_ref().map_or(TimeZone::UTC, |zone| zone.value.clone()),
+            });
         }
         *before = bound;
         self.inner.catalog.store(catalog.clone());
@@ -213,7 +220,7 @@ mod tests {
             store: Arc::new(MemoryStore::new()),
             clock: clock.clone(),
             simulator: None,
-            capacity: 1,
+            capacity: crate::engine::Capacity::default(),
         });
         let mut readiness = daemon.inner.readiness.subscribe();
         let start = tokio::spawn({

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+
 use crate::clock::SharedClock;
 use crate::config::{self, Config};
 use crate::diagnostic::{Diagnostic, Diagnostics, FileId, Span};
@@ -71,7 +73,8 @@ pub fn bind(services: &Services<'_>, diagnostics: &mut Diagnostics) -> Option<Re
             return None;
         }
     };
-    let actions = actions::Services { net: net.clone(), models, files: files.clone() };
+    let timezone = config.timezone.as_ref().map_or(TimeZone::UTC, |zone| zone.value.clone());
+    let actions = actions::Services { net: net.clone(), models, files: files.clone(), timezone };
     let triggers = triggers::Services { files, net, clock: services.clock.clone() };
     Some(Registry::new(&actions, &triggers))
 }
@@ -146,16 +149,24 @@ fn nowhere() -> Span {
 
 /// The secrets that a configuration reads.
 pub fn secret_names(config: &Config) -> Vec<String> {
-    let texts = config.providers.values().flat_map(|provider| {
-        std::iter::once(&provider.base_url).chain(&provider.api_key).chain(provider.headers.values())
-    });
-    let mut names: Vec<String> = texts
-        .filter_map(|template| Template::compile(&template.text, &Partials::default()).ok())
-        .flat_map(|template| {
-            template.references().iter().filter_map(|r| r.secret().map(str::to_owned)).collect::<Vec<_>>()
-        })
-        .collect();
+    let mut names: Vec<_> = secrets_of_providers(config).into_iter().map(|(_, secret)| secret).collect();
     names.sort();
     names.dedup();
     names
+}
+
+/// Each provider with each secret that it reads.
+pub fn secrets_of_providers(config: &Config) -> Vec<(String, String)> {
+    let mut read = Vec::new();
+    for (name, provider) in &config.providers {
+        let texts =
+            std::iter::once(&provider.base_url).chain(&provider.api_key).chain(provider.headers.values());
+        let templates =
+            texts.filter_map(|template| Template::compile(&template.text, &Partials::default()).ok());
+        for template in templates {
+            let secrets = template.references().iter().filter_map(|reference| reference.secret());
+            read.extend(secrets.map(|secret| (name.clone(), secret.to_owned())));
+        }
+    }
+    read
 }

@@ -9,7 +9,7 @@ use crate::actions;
 use crate::component::{Action, Kinds, Trigger};
 use crate::{plan, triggers};
 
-pub use bind::{Services, bind, secret_names};
+pub use bind::{Services, bind, secret_names, secrets_of_providers};
 
 /// The declarations of all kinds: enough to check a workflow on any machine.
 pub fn kinds() -> Kinds {

@@ -125,6 +125,7 @@ impl From<Refusal> for Problem {
                 .with_header(RETRY_AFTER, HeaderValue::from_static("1")),
             Refusal::Stopping => Self::unavailable("stopping", message, 5),
             Refusal::Storage(_) => Self::unavailable("storage", message, 5),
+            Refusal::Unfit(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unfit", message),
         }
     }
 }

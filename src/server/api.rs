@@ -13,13 +13,13 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::daemon::{Daemon, Readiness, StartError, listed_json};
+use crate::daemon::{Daemon, Extent, Part, PartError, Readiness, StartError, listed_json};
 use crate::engine::Kept;
 use crate::event::Identity;
 use crate::value::{Json, fits_depth};
 
 use super::answer::{Problem, json, read};
-use super::{reply, runs};
+use super::{reply, runs, state, waits};
 
 /// How long a run is found again by its `Idempotency-Key`.
 const KEY_KEPT: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
@@ -28,7 +28,7 @@ const KEY_KEPT: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 6
 const KEY_LIMIT: usize = 256;
 
 /// The deepest nesting of lists and maps in a request.
-const DEPTH_LIMIT: usize = 64;
+pub(super) const DEPTH_LIMIT: usize = 64;
 
 /// What all routes share.
 #[derive(Clone)]
@@ -52,6 +52,10 @@ pub(super) fn router(api: Api) -> Router {
         .route("/api/v1/runs", get(runs::list))
         .route("/api/v1/runs/{id}", get(runs::show))
         .route("/api/v1/runs/{id}/cancel", post(runs::cancel))
+        .route("/api/v1/runs/{id}/approve", post(waits::approve))
+        .route("/api/v1/runs/{id}/resume", post(waits::resume))
+        .route("/api/v1/waits", get(waits::list))
+        .route("/api/v1/state", get(state::show).post(state::change))
         .fallback(nowhere)
         .method_not_allowed_fallback(not_allowed)
         .with_state(api)
@@ -102,6 +106,28 @@ struct Start {
     #[serde(default)]
     inputs: serde_json::Map<String, Json>,
     event: Option<Json>,
+    /// The step to start at, with what the run `using` did before it.
+    from: Option<String>,
+    /// The one step to do.
+    only: Option<String>,
+    /// The run that earlier steps are taken over from: an id, its beginning, or `last`.
+    using: Option<String>,
+}
+
+impl Start {
+    /// The part of the workflow that is asked for; none for all of it.
+    fn part(&self) -> Result<Option<Part>, Problem> {
+        let using = self.using.clone();
+        match (&self.from, &self.only) {
+            (Some(_), Some(_)) => Err(Problem::bad_request("`from` and `only` exclude each other")),
+            (Some(step), None) => Ok(Some(Part { step: step.clone(), extent: Extent::From, using })),
+            (None, Some(step)) => Ok(Some(Part { step: step.clone(), extent: Extent::Only, using })),
+            (None, None) if using.is_some() => {
+                Err(Problem::bad_request("`using` goes with `from` or `only`, which name a step"))
+            }
+            (None, None) => Ok(None),
+        }
+    }
 }
 
 async fn start(
@@ -113,12 +139,18 @@ async fn start(
     let workflow = named(path)?;
     let (parts, body) = request.into_parts();
     let identity = identity(&parts.headers)?;
-    let Start { inputs, event } = parse(body, api.body_limit).await?;
-    let started = api.daemon.start_run(&workflow, inputs, event, identity).await;
+    let start = parse(body, api.body_limit).await?;
+    let part = start.part()?;
+    let Start { inputs, event, .. } = start;
+    let started = match part {
+        Some(part) => api.daemon.start_part(&workflow, &part, inputs, event, identity).await,
+        None => api.daemon.start_run(&workflow, inputs, event, identity).await,
+    };
     let mut ticket = started.map_err(unstarted)?;
     let run = match ticket.accepted().await? {
         Kept::New => ticket.run,
         Kept::Repeat(first) => first,
+        Kept::Skipped => return Ok(reply::unstarted()),
     };
     Ok(reply::accepted(run))
 }
@@ -164,6 +196,8 @@ fn unstarted(error: StartError) -> Problem {
             let message = "the workflow reads `event`: send one as `event`, beside `inputs`";
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "needs_event", message)
         }
+        StartError::Part(PartError::Store(error)) => error.into(),
+        StartError::Part(error) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "part", error.to_string()),
         StartError::Refused(refusal) => refusal.into(),
     }
 }
@@ -196,7 +230,9 @@ mod tests {
         assert_eq!(parsed("").await, "{} None");
         assert_eq!(parsed(r#"{"inputs":{"a":1},"event":{}}"#).await, r#"{"a":1} Some("{}")"#);
         assert!(
-            parsed(r#"{"input":{}}"#).await.contains("unknown field `input`, expected `inputs` or `event`")
+            parsed(r#"{"input":{}}"#)
+                .await
+                .contains("unknown field `input`, expected one of `inputs`, `event`")
         );
         assert!(parsed("{").await.starts_with("400 bad_request: the body cannot be read"));
         let deep = format!(r#"{{"event":{}1{}}}"#, "[".repeat(64), "]".repeat(64));

@@ -27,7 +27,7 @@ use crate::engine::Refusal;
 
 use super::answer::{Problem, json, read};
 use super::auth::Hosts;
-use super::reply;
+use super::{links, reply};
 
 /// What answers webhooks.
 pub(super) struct Hooks {
@@ -44,7 +44,19 @@ impl Hooks {
 
     /// Answers one request.
     pub async fn answer(&self, request: Request<Body>) -> Response {
+        let given_away = request.uri().path().strip_prefix("/hooks/-/").map(str::to_owned);
+        if let Some(rest) = given_away {
+            // A page has a fence of its own.
+            return self.link(&rest, request).await.unwrap_or_else(|problem| fence(problem.into_response()));
+        }
         fence(self.receive(request).await.unwrap_or_else(Problem::into_response))
+    }
+
+    /// Answers at an address that a run gave away.
+    async fn link(&self, rest: &str, request: Request<Body>) -> Result<Response, Problem> {
+        ready(&self.daemon.readiness())?;
+        self.admit(request.headers())?;
+        links::answer(&self.daemon, rest, request).await
     }
 
     async fn receive(&self, request: Request<Body>) -> Result<Response, Problem> {
@@ -59,7 +71,7 @@ impl Hooks {
             return not_allowed(&found, &parts.method);
         };
         self.admit(&parts.headers)?;
-        if self.daemon.engine().is_full() {
+        if self.daemon.engine().is_full(&hook.trigger.workflow) {
             return Err(reply::refused(Refusal::Busy));
         }
         let _place = self.hold(hook.ingress.respond())?;
@@ -239,7 +251,7 @@ mod tests {
             store: Arc::new(crate::journal::memory::MemoryStore::new()),
             clock: crate::clock::SystemClock::shared(),
             simulator: None,
-            capacity: 0,
+            capacity: crate::engine::Capacity::NONE,
         });
         daemon.load().await.unwrap();
         let hooks = Hooks::new(daemon, Hosts::new(std::net::Ipv4Addr::LOCALHOST.into(), &[]), 1);

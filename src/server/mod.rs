@@ -7,22 +7,27 @@
 //! Not here: what a request means. A webhook is judged by its trigger's `Ingress`; runs are started,
 //! followed and ended by the daemon and its engine; this room turns that into HTTP.
 //!
-//! What must stay true: the webhook listener knows no route but `/hooks/PATH`. No request is answered
+//! What must stay true: the webhook listener knows no route but `/hooks/PATH`, of which `/hooks/-/…` are
+//! the addresses that runs give away ([`links`]). No request is answered
 //! with success before what it asked for is on stable storage. Every request, slow or hostile, ends
 //! within a limit of [`Limits`], in time and in memory. A client that leaves ends nothing but its wait.
 
 mod answer;
 mod api;
+mod approval;
 mod auth;
 mod deadline;
 mod hooks;
+mod links;
 mod listen;
 mod reply;
 mod runs;
+mod state;
 pub mod views;
+mod waits;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +58,8 @@ pub struct Options {
     /// Host names, without a port, under which a proxy or the network reaches the listeners, beside
     /// the names of this machine's loopback.
     pub hosts: Vec<String>,
+    /// What the addresses begin with that runs give away; none: the address of the webhooks.
+    pub url: Option<String>,
     /// What the administration asks for as a bearer token. Without one it listens on loopback only.
     pub token: Option<Secret>,
     /// How much of everything.
@@ -159,11 +166,12 @@ impl Server {
     /// # Errors
     /// When an address cannot be listened on, or the administration would be open to others.
     pub fn start(daemon: Daemon, options: Options, shutdown: CancellationToken) -> Result<Self, StartError> {
-        let Options { listen, hooks, hosts, token, limits } = options;
+        let Options { listen, hooks, hosts, url, token, limits } = options;
         permit(listen, token.as_ref())?;
         let (admin_listener, admin_addr) = bind(listen, "administration", "--listen")?;
         let (hooks_listener, hooks_addr) = bind(hooks, "webhooks", "--hooks")?;
         let clock = daemon.clock().clone();
+        daemon.engine().set_base_url(&url.unwrap_or_else(|| format!("http://{}", from_here(hooks_addr))));
 
         let guard = Arc::new(Guard::new(Hosts::new(admin_addr.ip(), &hosts), token.as_ref()));
         let api = Api { daemon: daemon.clone(), stopping: shutdown.clone(), body_limit: limits.admin_body };
@@ -212,6 +220,16 @@ fn permit(listen: SocketAddr, token: Option<&Secret>) -> Result<(), StartError> 
         Some(token) if token.expose().chars().count() < TOKEN_LENGTH => Err(StartError::WeakToken),
         _ => Ok(()),
     }
+}
+
+/// Where somebody on this machine reaches what listens there: what listens everywhere also listens here.
+fn from_here(addr: SocketAddr) -> SocketAddr {
+    let ip = match addr.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, addr.port())
 }
 
 fn bind(

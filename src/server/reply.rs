@@ -36,6 +36,7 @@ pub(super) async fn reply(
     let run = match ticket.accepted().await.map_err(refused)? {
         Kept::New => ticket.run,
         Kept::Repeat(first) => first,
+        Kept::Skipped => return Ok(skipped(mode)),
     };
     let within = match mode {
         RespondMode::Accepted => return Ok(accepted(run)),
@@ -81,6 +82,7 @@ async fn recall(daemon: &Daemon, run: RunId, mode: &RespondMode) -> Result<Answe
     let Ok(state) = RunState::fold(run, &entries) else {
         return Ok(accepted(run));
     };
+    let cost = state.cost_with_calls();
     if let (RespondMode::Step(_), Some(kept)) = (mode, state.response) {
         let body = store.fetch(kept.body).await.map_err(lost)?;
         let body = Arc::unwrap_or_clone(body);
@@ -95,12 +97,28 @@ async fn recall(daemon: &Daemon, run: RunId, mode: &RespondMode) -> Result<Answe
     };
     let attention = state.attention.map(|attention| Failure::new("in_doubt", attention.reason));
     let failure = state.failure.or(attention);
-    Ok(finished(run, &Finish { status: state.status, output, failure, step: state.failed_step }))
+    Ok(finished(run, &Finish { status: state.status, output, failure, step: state.failed_step, cost }))
 }
 
 /// 202: the run is kept, and more is not known yet.
 pub(super) fn accepted(run: RunId) -> Answered {
     json(StatusCode::ACCEPTED, &json!({ "run": run.to_string() }))
+}
+
+/// What is said of an event that became no run.
+const SKIPPED: &str = "as many runs as this workflow wants are under way";
+
+/// 202: there is no run, and the sender need not come again. A fixed answer stands either way.
+fn skipped(mode: &RespondMode) -> Answered {
+    match mode {
+        RespondMode::Fixed(fixed) if (200..300).contains(&fixed.status) => written(fixed),
+        _ => unstarted(),
+    }
+}
+
+/// 202: as many runs as the workflow wants are under way, so that there is none for this event.
+pub(super) fn unstarted() -> Answered {
+    json(StatusCode::ACCEPTED, &json!({ "skipped": SKIPPED }))
 }
 
 /// What a run that ended gives: its output, or why there is none.
@@ -159,7 +177,7 @@ mod tests {
     }
 
     fn finish(status: RunStatus, output: Json, failure: Option<Failure>) -> Finish {
-        Finish { status, output: Arc::new(output), failure, step: None }
+        Finish { output: Arc::new(output), failure, ..Finish::bare(status) }
     }
 
     #[tokio::test]

@@ -139,7 +139,7 @@ async fn row(api: &Api, run: RunId) -> Result<RunRow, Problem> {
 }
 
 /// The run whose id begins with this text.
-async fn find(api: &Api, text: String) -> Result<RunId, Problem> {
+pub(super) async fn find(api: &Api, text: String) -> Result<RunId, Problem> {
     match api.daemon.store().find(text.clone()).await? {
         Found::One(run) => Ok(run),
         Found::None => Err(unknown(&text)),
@@ -157,7 +157,7 @@ fn unknown(text: &str) -> Problem {
     Problem::not_found(format!("there is no run `{text}`"))
 }
 
-fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
+pub(super) fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
     let query = Query::try_from_uri(uri);
     query.map(|Query(query)| query).map_err(|error| {
         let cause = error.source().map(ToString::to_string).unwrap_or_default();

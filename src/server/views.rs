@@ -11,10 +11,12 @@ use std::collections::HashMap;
 use serde_json::{Map, json};
 
 use crate::clock::Timestamp;
+use crate::engine::Asked;
+use crate::event::Awaited;
 use crate::ids::{Digest, StepPath};
 use crate::journal::row::RunRow;
 use crate::journal::state::{Attempt, StepState};
-use crate::journal::{RunState, Store};
+use crate::journal::{RunState, Store, WaitState};
 use crate::money::{Cost, Money};
 use crate::value::{Failure, Json, ModelFacts, SharedJson, Usage, Value};
 
@@ -86,21 +88,25 @@ pub fn run(state: &RunState, blobs: &Blobs) -> Json {
         "digest": state.bundle,
         "status": state.status,
         "trigger": state.trigger.to_string(),
+        "parent": state.parent.as_ref().map(|parent| json!({ "run": parent.run.to_string(), "step": parent.step })),
         "accepted": instant(state.accepted),
         "started": state.started.map(instant),
         "ended": state.ended.map(instant),
         "recoveries": state.recoveries,
+        "only": state.only,
         "cancel": state.cancel.as_ref().map(|cancel| json!({ "by": cancel.by, "at": instant(cancel.at) })),
         "error": run_error(state),
         "output": output(state, blobs),
         "cost": amount(state.cost),
         "cost_exact": state.cost.exact,
+        "cost_with_calls": amount(state.cost_with_calls()),
         "usage": state.usage,
         "steps": steps(state, blobs),
     })
 }
 
-/// What `howdah run --json` prints: `{run, workflow, status, output, error, cost, cost_exact, usage, steps}`.
+/// What `howdah run --json` prints: `{run, workflow, status, output, error, cost, cost_exact, cost_with_calls,
+/// usage, steps}`.
 pub fn outcome(state: &RunState, blobs: &Blobs) -> Json {
     json!({
         "run": state.run.to_string(),
@@ -110,6 +116,7 @@ pub fn outcome(state: &RunState, blobs: &Blobs) -> Json {
         "error": run_error(state),
         "cost": amount(state.cost),
         "cost_exact": state.cost.exact,
+        "cost_with_calls": amount(state.cost_with_calls()),
         "usage": state.usage,
         "steps": steps(state, blobs),
     })
@@ -131,8 +138,11 @@ fn step(path: &StepPath, step: &StepState, blobs: &Blobs) -> Json {
         "started": step.attempts.first().map(|attempt| instant(attempt.started)),
         "ended": step.ended.map(instant),
         "retry_due": step.retry_due.map(instant),
+        "wait": step.wait.as_ref().map(wait),
         "error": step.failure().map(error),
+        "child": step.child.map(|run| run.to_string()),
         "model": step.model.as_ref().map(|model| &model.model),
+        "reused_from": step.reused.map(|run| run.to_string()),
         "output": step.output.as_ref().map_or(Json::Null, |value| blobs.show(value)),
         "cost": amount(cost),
         "cost_exact": cost.exact,
@@ -141,9 +151,41 @@ fn step(path: &StepPath, step: &StepState, blobs: &Blobs) -> Json {
     })
 }
 
+/// What a step waits or waited for: `{kind, since, due, answered: {by, at}}`, and for an approval
+/// `{message, to, fields}` besides.
+fn wait(wait: &WaitState) -> Json {
+    let mut view = json!({
+        "kind": wait.awaited.kind(),
+        "since": instant(wait.since),
+        "due": wait.due.map(instant),
+        "answered": wait.signal.as_ref().map(|signal| json!({ "by": signal.by, "at": instant(signal.at) })),
+    });
+    if let (Awaited::Approval { message, to, fields }, Some(view)) = (&wait.awaited, view.as_object_mut()) {
+        view.insert("message".to_owned(), json!(message));
+        view.insert("to".to_owned(), json!(to));
+        view.insert("fields".to_owned(), json!(fields));
+    }
+    view
+}
+
+/// A step that waits, in a list: what a step's `wait` holds, `{run, workflow, step}`, and the address
+/// at which it is answered.
+pub fn asked(asked: &Asked, url: Option<String>) -> Json {
+    let mut view = json!({ "run": asked.run.to_string(), "workflow": asked.workflow, "step": asked.step });
+    if let (Some(view), Json::Object(wait)) = (view.as_object_mut(), wait(&asked.wait)) {
+        view.extend(wait);
+        view.insert("url".to_owned(), json!(url));
+    }
+    view
+}
+
 /// What all attempts of a step cost and used; no usage for a step that asked no model.
 fn spent(step: &StepState) -> (Cost, Option<Usage>) {
     let last = step.attempts.last().and_then(|attempt| attempt.model.as_ref());
+    // What another run did, that run has paid for.
+    if step.reused.is_some() {
+        return (Cost::ZERO, None);
+    }
     // A step that finished without having been started has its facts beside its attempts.
     let beside = step.model.as_ref().filter(|_| last.is_none());
     let attempts = step.attempts.iter().filter_map(|attempt| attempt.model.as_ref());
@@ -246,6 +288,8 @@ mod tests {
             event: Value::Inline(Arc::new(Json::Null)),
             inputs: Value::Inline(Arc::new(Json::Null)),
             vars: None,
+            turn: None,
+            parent: None,
             at: at(0),
         };
         let entries: Vec<_> = std::iter::once(first).chain(rest).collect();
@@ -302,6 +346,32 @@ mod tests {
             first
         };
         let error = json!({ "code": "http_status", "message": "the server answered 503", "status": 503 });
+        let step = json!({
+            "path": "label",
+            "status": "succeeded",
+            "started": "2023-11-14T22:13:21Z",
+            "ended": "2023-11-14T22:13:24Z",
+            "retry_due": null,
+            "wait": null,
+            "error": null,
+            "child": null,
+            "model": "local/tiny",
+            "reused_from": null,
+            "output": { "queue": "outage" },
+            "cost": "$0.01018",
+            "cost_exact": true,
+            "usage": usage(20, 4),
+            "attempts": [
+                with(
+                    json!({ "attempt": 1, "started": "2023-11-14T22:13:21Z", "ended": "2023-11-14T22:13:22Z", "error": error }),
+                    facts("$0.01"),
+                ),
+                with(
+                    json!({ "attempt": 2, "started": "2023-11-14T22:13:23Z", "ended": "2023-11-14T22:13:24Z", "error": null }),
+                    facts("$0.00018"),
+                ),
+            ],
+        });
         let expected = json!({
             "id": state.run.to_string(),
             "version": 6,
@@ -309,46 +379,37 @@ mod tests {
             "digest": Digest::of(b"").to_string(),
             "status": "succeeded",
             "trigger": "webhook[1]",
+            "parent": null,
             "accepted": "2023-11-14T22:13:20Z",
             "started": "2023-11-14T22:13:21Z",
             "ended": "2023-11-14T22:13:24Z",
             "recoveries": 0,
+            "only": null,
             "cancel": null,
             "error": null,
             "output": { "blob": Digest::of(b"large").to_string(), "size": 70_000 },
             "cost": "$0.01018",
             "cost_exact": true,
+            "cost_with_calls": "$0.01018",
             "usage": usage(20, 4),
-            "steps": [{
-                "path": "label",
-                "status": "succeeded",
-                "started": "2023-11-14T22:13:21Z",
-                "ended": "2023-11-14T22:13:24Z",
-                "retry_due": null,
-                "error": null,
-                "model": "local/tiny",
-                "output": { "queue": "outage" },
-                "cost": "$0.01018",
-                "cost_exact": true,
-                "usage": usage(20, 4),
-                "attempts": [
-                    with(
-                        json!({ "attempt": 1, "started": "2023-11-14T22:13:21Z", "ended": "2023-11-14T22:13:22Z", "error": error }),
-                        facts("$0.01"),
-                    ),
-                    with(
-                        json!({ "attempt": 2, "started": "2023-11-14T22:13:23Z", "ended": "2023-11-14T22:13:24Z", "error": null }),
-                        facts("$0.00018"),
-                    ),
-                ],
-            }],
+            "steps": [step],
         });
         assert_eq!(view, expected);
         let shown = Blobs(HashMap::from([(Digest::of(b"large"), Arc::new(json!("text")))]));
         assert_eq!(outcome(&state, &shown)["output"], "text");
         let keys: Vec<_> = outcome(&state, &shown).as_object().unwrap().keys().cloned().collect();
-        let published =
-            ["run", "workflow", "status", "output", "error", "cost", "cost_exact", "usage", "steps"];
+        let published = [
+            "run",
+            "workflow",
+            "status",
+            "output",
+            "error",
+            "cost",
+            "cost_exact",
+            "cost_with_calls",
+            "usage",
+            "steps",
+        ];
         assert_eq!(keys, published);
     }
 

@@ -68,6 +68,7 @@ pub use self::record::Recorded;
 use self::server::Shared;
 use crate::clock::SharedClock;
 use crate::secret::Secret;
+use crate::value::Json;
 
 /// How a simulator behaves.
 #[derive(Clone, Debug)]
@@ -113,6 +114,11 @@ impl Options {
             journal: 256,
         }
     }
+}
+
+/// A value that a schema accepts, always the same: what an answer may look like, without asking anybody.
+pub fn example(schema: &Json) -> Json {
+    instance::instance(schema, &prose::Prompt::new("", ""), key::Key::new(0), 1)
 }
 
 /// Why a simulator did not start.
