@@ -21,14 +21,15 @@
 //!   [`units`], [`value`], [`event`], [`diagnostic`].
 //! - **Text to plan**: [`syntax`] reads YAML into trees that know their places; [`template`] is
 //!   Handlebars, CEL and schemas; [`models`] is what is known of models without asking; [`check`]
-//!   resolves every name and compiles every text; [`plan`] binds a workflow to this machine.
+//!   resolves every name and compiles every text; [`plan`] binds a workflow to this machine;
+//!   [`graph`] draws a workflow; [`forecast`] says what a run would do.
 //! - **The contract and the kinds**: [`component`] says what an action and a trigger are;
 //!   [`actions`] and [`triggers`] are the built-in ones, a file or folder each; [`registry`] is the
 //!   one place that knows them all by name.
 //! - **Edges to the world**: [`files`], [`net`], [`llm`], [`config`].
 //! - **Running**: [`journal`] keeps what happened; [`engine`] runs runs; [`daemon`] loads and
 //!   reloads a workspace; [`server`] has the two listeners; [`simulator`] is a model server that
-//!   needs no model; [`cli`] is the command line.
+//!   needs no model; [`trial`] tests workflows; [`cli`] is the command line.
 //!
 //! Which room may use which is held by `tests/it/tidy.rs`. It is an hourglass: the shell composes
 //! above, small pure words lie below, and [`component`] is the waist. Kinds never see the engine;
@@ -66,6 +67,8 @@ pub mod value;
 
 // Text to plan.
 pub mod check;
+pub mod forecast;
+pub mod graph;
 pub mod models;
 pub mod plan;
 pub mod syntax;
@@ -90,3 +93,4 @@ pub mod engine;
 pub mod journal;
 pub mod server;
 pub mod simulator;
+pub mod trial;

@@ -11,12 +11,14 @@ use clap::Args;
 
 use crate::cli::exit::Exit;
 use crate::cli::problem::Problem;
+use crate::cli::schema;
 use crate::cli::screen::{self, DIM, GOOD, NAME};
 
-/// Every file of a new workspace with its text; its folder is made for it.
-const FILES: [(&str, &str); 5] = [
+/// Every file that people write in a new workspace, with its text.
+const FILES: [(&str, &str); 6] = [
     ("howdah.yaml", include_str!("init/howdah.yaml")),
     ("workflows/hello.yaml", include_str!("init/hello.yaml")),
+    ("workflows/hello.test.yaml", include_str!("init/hello.test.yaml")),
     ("workflows/summarise.yaml", include_str!("init/summarise.yaml")),
     (".env.example", include_str!("init/env.example")),
     (".gitignore", include_str!("init/gitignore")),
@@ -45,7 +47,7 @@ pub struct InitArgs {
 pub fn run(args: &InitArgs) -> Result<Exit, Problem> {
     make(&args.dir)?;
     let mut text = format!("{GOOD}made{GOOD:#} a workspace in {NAME}{}{NAME:#}\n", args.dir.display());
-    for (path, _) in FILES {
+    for (path, _) in files() {
         text.push_str(&format!("  {DIM}{path}{DIM:#}\n"));
     }
     text.push_str("\nnext:\n");
@@ -56,6 +58,7 @@ pub fn run(args: &InitArgs) -> Result<Exit, Problem> {
         ("howdah run hello -i name=Ada --simulate", "try it without a key, on the built-in simulator"),
         ("cp .env.example .env", "then put your MAMMOUTH_API_KEY into it"),
         ("howdah check", "see whether all is right"),
+        ("howdah test", "make the tests of the workflows, which ask and send nothing"),
         ("howdah serve", "run it all; drop a text into inbox/, find a summary in out/"),
     ] {
         text.push_str(&format!("  {NAME}{command:<41}{NAME:#} {DIM}# {why}{DIM:#}\n"));
@@ -64,10 +67,17 @@ pub fn run(args: &InitArgs) -> Result<Exit, Problem> {
     Ok(Exit::Done)
 }
 
+/// Every file of a new workspace with its text; its folder is made for it.
+fn files() -> Vec<(String, String)> {
+    let schemas = schema::files().map(|(name, text)| (format!("{}/{name}", schema::FOLDER), text));
+    FILES.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).chain(schemas).collect()
+}
+
 fn make(root: &Path) -> Result<(), Problem> {
-    let in_the_way: Vec<_> = FILES
+    let files = files();
+    let in_the_way: Vec<_> = files
         .iter()
-        .map(|(path, _)| *path)
+        .map(|(path, _)| path.as_str())
         .filter(|path| root.join(path).symlink_metadata().is_ok())
         .collect();
     if !in_the_way.is_empty() {
@@ -79,12 +89,12 @@ fn make(root: &Path) -> Result<(), Problem> {
         Problem::failed(format!("cannot write `{}`: {error}", path.display()))
             .with_help("check the permissions of the folder, or name another one")
     };
-    let folders = FILES.iter().filter_map(|(path, _)| Path::new(path).parent());
+    let folders = files.iter().filter_map(|(path, _)| Path::new(path).parent());
     for folder in folders.chain(FOLDERS.map(Path::new)) {
         let folder = root.join(folder);
         fs::create_dir_all(&folder).map_err(|error| failed(&folder, error))?;
     }
-    for (path, text) in FILES {
+    for (path, text) in &files {
         let path = root.join(path);
         let written = fs::File::create_new(&path).and_then(|mut file| file.write_all(text.as_bytes()));
         written.map_err(|error| failed(&path, error))?;

@@ -11,22 +11,34 @@
 mod addresses;
 mod api;
 mod check;
+mod completions;
 mod demo;
 mod exit;
+mod explain;
+mod fmt;
+mod functions;
+mod graph;
 mod init;
 mod logs;
 mod place;
+mod plan;
 mod prepare;
 mod problem;
 mod progress;
+mod record;
 mod run;
 mod runs;
+mod schema;
 mod screen;
+mod secrets;
 mod serve;
 mod signals;
 mod simulate;
+mod state;
 mod status;
+mod test;
 mod time;
+mod waits;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -79,18 +91,48 @@ enum Command {
     Init(init::InitArgs),
     /// Tell everything that is wrong with workflows, before they run.
     Check(check::CheckArgs),
+    /// Tell what a code, an action, a trigger or a key means.
+    Explain(explain::ExplainArgs),
+    /// List what templates and expressions can call.
+    Functions(functions::FunctionsArgs),
+    /// List the secrets that are needed, by whom, and which are missing.
+    Secrets(secrets::SecretsArgs),
+    /// Print the JSON Schema of a file, for editors.
+    Schema(schema::SchemaArgs),
+    /// Lay out files the same way everywhere, without changing what they say.
+    Fmt(fmt::FmtArgs),
+    /// Draw a workflow: what starts it, its steps, and their order.
+    Graph(graph::GraphArgs),
+    /// Show what a run would do and cost, without doing it.
+    Plan(plan::PlanArgs),
     /// Run one workflow and wait for it.
     Run(run::RunArgs),
+    /// Make the tests of workflows, without sending or asking anything.
+    Test(test::TestArgs),
+    /// Run a workflow once, really, and make a test of it.
+    Record(record::RecordArgs),
     /// Run a workspace: arm its triggers, answer webhooks, reload what is saved.
     Serve(serve::ServeArgs),
     /// See the main job done, with simulated models: a file, a webhook, an edit, a mistake.
     Demo(demo::DemoArgs),
     /// See what ran.
     Runs(runs::RunsArgs),
+    /// See what runs wait for: approvals and events.
+    Waits(waits::WaitsArgs),
+    /// Say yes or no to a run that asks.
+    Approve(waits::ApproveArgs),
+    /// Give a run the event that it waits for.
+    Resume(waits::ResumeArgs),
+    /// See and change the values that outlive runs.
+    State(state::StateArgs),
     /// See what the daemon of a workspace has loaded.
     Status(status::StatusArgs),
     /// Run the built-in model simulator as a server.
     Simulate(simulate::SimulateArgs),
+    /// Print what a shell needs to complete commands.
+    Completions(completions::CompletionsArgs),
+    /// Print the manual, or write a page for each command.
+    Man(completions::ManArgs),
 }
 
 /// Does what the command line says, and tells how that went.
@@ -106,12 +148,27 @@ pub fn main() -> ExitCode {
     let outcome = match &line.command {
         Command::Init(args) => init::run(args),
         Command::Check(args) => check::run(args),
+        Command::Explain(args) => explain::run(args),
+        Command::Functions(args) => functions::run(args),
+        Command::Secrets(args) => secrets::run(args),
+        Command::Schema(args) => schema::run(args),
+        Command::Fmt(args) => fmt::run(args),
+        Command::Graph(args) => graph::run(args),
+        Command::Plan(args) => plan::run(args),
         Command::Run(args) => run::run(args),
+        Command::Test(args) => test::run(args),
+        Command::Record(args) => record::run(args),
         Command::Serve(args) => serve::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Runs(args) => runs::run(args),
+        Command::Waits(args) => waits::list(args),
+        Command::Approve(args) => waits::approve(args),
+        Command::Resume(args) => waits::resume(args),
+        Command::State(args) => state::run(args),
         Command::Status(args) => status::run(args),
         Command::Simulate(args) => simulate::run(args),
+        Command::Completions(args) => completions::completions(args),
+        Command::Man(args) => completions::man(args),
     };
     match outcome {
         Ok(exit) => exit.into(),

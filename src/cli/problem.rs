@@ -32,6 +32,12 @@ impl Problem {
         self
     }
 
+    /// What to do about it.
+    #[cfg(test)]
+    pub fn help(&self) -> &[String] {
+        &self.help
+    }
+
     /// With which code the process ends.
     pub fn exit(&self) -> Exit {
         self.exit

@@ -10,6 +10,7 @@ use crate::cli::time::took;
 use crate::clock::{Timestamp, elapsed};
 use crate::component::Delta;
 use crate::engine::Happened;
+use crate::event::Awaited;
 use crate::ids::StepPath;
 use crate::journal::{AfterFailure, Entry, StepEnd};
 use crate::value::ModelFacts;
@@ -82,6 +83,16 @@ impl Progress {
                     wait.unwrap_or_else(|| "a moment".to_owned())
                 )
             }
+            Entry::WaitBegun { path, awaited, due, .. } => {
+                format!("  {WAIT}…{WAIT:#} {}  {}", name(path), awaits(awaited, *due))
+            }
+            Entry::WaitSignalled { path, by, .. } => {
+                format!("{DIM}    {} goes on, by {}{DIM:#}", name(path), screen::excerpt(by, 60))
+            }
+            Entry::ChildCalled { path, run, at } => {
+                self.began.insert(path.clone(), *at);
+                format!("{DIM}  ▸ {}  run {run}{DIM:#}", name(path))
+            }
             Entry::AttentionNeeded { path, reason, .. } => {
                 let place = path.as_ref().map(name).unwrap_or_default();
                 format!("  {WAIT}?{WAIT:#} {place} {}", screen::excerpt(reason, MESSAGE))
@@ -92,8 +103,17 @@ impl Progress {
             Entry::RunAccepted { workflow, .. } => {
                 format!("{BOLD}{}{BOLD:#}", screen::excerpt(workflow, 100))
             }
+            Entry::StepReused { path, from, .. } => {
+                format!("{DIM}  = {}  reused from {from}{DIM:#}", name(path))
+            }
             Entry::RunRecovered { .. }
+            | Entry::RunNarrowed { .. }
+            | Entry::StateChanged { .. }
+            | Entry::PreviousRead { .. }
+            | Entry::DecisionTaken { .. }
             | Entry::Responded { .. }
+            | Entry::ChildEnded { .. }
+            | Entry::ItemDone { .. }
             | Entry::FailureSettled { .. }
             | Entry::RunFinished { .. } => return None,
         };
@@ -139,6 +159,23 @@ pub fn facts(model: &ModelFacts) -> String {
     let about = if usage.estimated { "about " } else { "" };
     let name = screen::excerpt(&model.model, 60);
     format!("{name}  {about}{} + {} tokens  {}", usage.input_tokens, usage.output_tokens, model.cost)
+}
+
+/// What a step waits for, in a line.
+pub fn awaits(awaited: &Awaited, due: Option<Timestamp>) -> String {
+    let until = due.map(|due| format!("until {due}"));
+    let by_then = due.map(|due| format!(" {DIM}(until {due}){DIM:#}")).unwrap_or_default();
+    match awaited {
+        Awaited::Time => format!("{DIM}waits {}{DIM:#}", until.unwrap_or_default()),
+        Awaited::Event => format!("waits for an event{by_then}"),
+        Awaited::Approval { message, to, .. } => {
+            let whom = match to.is_empty() {
+                true => "approval".to_owned(),
+                false => format!("approval by {}", screen::excerpt(&to.join(", "), 80)),
+            };
+            format!("waits for {whom}: {}{by_then}", screen::excerpt(message, MESSAGE))
+        }
+    }
 }
 
 fn name(path: &StepPath) -> String {

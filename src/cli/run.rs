@@ -4,9 +4,10 @@
 //! the state folder meanwhile ([`here`]). Either way the same lines go to standard error and the
 //! outcome, and nothing else, to standard output.
 
-mod choice;
+mod ask;
+pub(super) mod choice;
 mod here;
-mod inputs;
+pub mod inputs;
 mod there;
 
 use std::path::PathBuf;
@@ -21,11 +22,14 @@ use crate::cli::problem::Problem;
 use crate::cli::screen::{self, BAD, BOLD, DIM, NAME};
 use crate::cli::signals::Signals;
 use crate::cli::time::took;
-use crate::cli::{block_on, logs};
+use crate::cli::{block_on, logs, plan};
 use crate::clock::{SharedClock, SystemClock, elapsed};
 use crate::config::workspace::Workspace;
+use crate::daemon::{Extent, Part};
+use crate::forecast::{self, Answers, Given};
 use crate::journal::lock::{LockError, StateLock};
 use crate::journal::{RunState, RunStatus};
+use crate::simulator;
 use crate::units::parse_duration;
 use crate::value::{Json, SharedJson};
 
@@ -42,6 +46,9 @@ Examples:
   howdah run triage --event event.json       for steps that read `event`
   howdah run hello -i name=Ada --simulate    without a key: the built-in simulator is the model
   howdah run hello -i name=Ada --json | jq .output
+  howdah run triage --from route --using last    goes on from a step with what is paid for
+  howdah run triage --only label -i ticket=Hi    one step alone
+  howdah run hello -i name=Ada --dry-run     what it would do: nothing is sent, written or kept
 
 Exit codes: 0 the run succeeded; 1 it failed; 2 nothing was run, as the command line, the workflow
 or the configuration is not right; 130 interrupted.
@@ -66,6 +73,21 @@ pub struct RunArgs {
     /// shown as they would be.
     #[arg(long)]
     simulate: bool,
+    /// Do nothing and show what would be done, with answers of models that are made up: no prompt is
+    /// sent, no file written, and the run is not kept. `howdah plan` makes nothing up.
+    #[arg(long, conflicts_with_all = ["simulate", "timeout"])]
+    dry_run: bool,
+    /// Start at this step, with what the run given with `--using` did before it: that is not paid for
+    /// again. Inputs and event are those of that run.
+    #[arg(long, value_name = "STEP", requires = "using", conflicts_with_all = ["only", "dry_run"])]
+    from: Option<String>,
+    /// Run this step alone, with what it contains, and print its output. What it reads of earlier steps
+    /// is taken from the run given with `--using`.
+    #[arg(long, value_name = "STEP", conflicts_with = "dry_run")]
+    only: Option<String>,
+    /// The run that earlier steps are taken from: its id, the beginning of it, or `last`.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["input", "inputs", "event", "dry_run"])]
+    using: Option<String>,
     /// Lay `howdah.NAME.yaml` over `howdah.yaml`.
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
@@ -83,6 +105,8 @@ struct Order {
     workflow: Arc<str>,
     inputs: serde_json::Map<String, Json>,
     event: Option<Json>,
+    /// The part of the workflow that is run; none for all of it.
+    part: Option<Part>,
     profile: Option<String>,
     simulate: bool,
     timeout: Option<Duration>,
@@ -105,6 +129,9 @@ struct Ending {
 /// # Errors
 /// When nothing could be run, or nobody knows how it ended.
 pub fn run(args: &RunArgs) -> Result<Exit, Problem> {
+    if args.dry_run {
+        return rehearse(args);
+    }
     let order = order(args)?;
     // What concerns the run is shown as its progress.
     logs::start(&order.workspace.root, logs::LogFormat::Human, "off", order.clock.clone())?;
@@ -112,19 +139,58 @@ pub fn run(args: &RunArgs) -> Result<Exit, Problem> {
     conclude(&ending, args)
 }
 
+/// Shows what the run would do, and does none of it.
+fn rehearse(args: &RunArgs) -> Result<Exit, Problem> {
+    let choice = choice::find(&args.workflow, args.dir.as_deref(), args.profile.as_deref())?;
+    let given = inputs::gather(&choice.workflow.inputs, args.inputs.as_deref(), &args.input)?;
+    let event = args.event.as_deref().map(inputs::document).transpose()?;
+    if choice.workflow.reads.event && event.is_none() {
+        return Err(Problem::invalid("the workflow reads `event`, and none was given")
+            .with_help("give one with `--event FILE`"));
+    }
+    let bound = plan::Bound::of(choice)?;
+    let wrong = |errors| {
+        Problem::invalid(errors).with_help("`-i NAME=VALUE` gives an input, `--inputs FILE` all of them")
+    };
+    bound.plan.inputs(given.clone()).map_err(wrong)?;
+    let inputs = bound.plan.known_inputs(given).map_err(wrong)?;
+    let given = Given { inputs, event: Some(Arc::new(event.unwrap_or_default())) };
+    let forecast = bound.forecast(given, Answers::MadeUp(simulator::example))?;
+    bound.print(&forecast, if args.json { plan::Form::Json } else { plan::Form::Text })?;
+    screen::note(&format!("{DIM}nothing was done; what models would answer is made up{DIM:#}\n"));
+    Ok(match forecast.end {
+        forecast::End::Failed(..) => Exit::Failed,
+        _ => Exit::Done,
+    })
+}
+
 /// Reads all that was given, and checks the workflow.
 fn order(args: &RunArgs) -> Result<Order, Problem> {
     let choice = choice::find(&args.workflow, args.dir.as_deref(), args.profile.as_deref())?;
     Ok(Order {
-        inputs: inputs::gather(&choice.inputs, args.inputs.as_deref(), &args.input)?,
+        inputs: inputs::gather(&choice.workflow.inputs, args.inputs.as_deref(), &args.input)?,
         event: args.event.as_deref().map(inputs::document).transpose()?,
+        part: part(args)?,
         workspace: choice.workspace,
-        workflow: choice.name,
+        workflow: choice.workflow.name,
         profile: args.profile.clone(),
         simulate: args.simulate,
         timeout: args.timeout,
         clock: SystemClock::shared(),
     })
+}
+
+/// The part of the workflow that is asked for.
+fn part(args: &RunArgs) -> Result<Option<Part>, Problem> {
+    let using = args.using.clone();
+    match (&args.from, &args.only) {
+        (Some(step), _) => Ok(Some(Part { step: step.clone(), extent: Extent::From, using })),
+        (None, Some(step)) => Ok(Some(Part { step: step.clone(), extent: Extent::Only, using })),
+        (None, None) if using.is_some() => {
+            Err(Problem::invalid("`--using` goes with `--from` or `--only`, which name a step"))
+        }
+        (None, None) => Ok(None),
+    }
 }
 
 /// Finds out whose run it is: this process's as soon as the state folder is free, or a daemon's.
@@ -175,6 +241,12 @@ fn conclude(ending: &Ending, args: &RunArgs) -> Result<Exit, Problem> {
         (false, Some(exit)) => *exit,
         (false, None) => Exit::Failed,
     })
+}
+
+/// There is no run: it would have been one too many.
+fn skipped() -> Problem {
+    Problem::failed("the run was skipped: as many as `concurrency.limit` allows are under way")
+        .with_help("wait for them, or let runs wait with `overflow: queue`")
 }
 
 /// An output as it stands on standard output: text as it is, nothing for null, else JSON.

@@ -208,6 +208,7 @@ mod tests {
             ended,
             cost: Cost::exactly("$0.0018".parse().unwrap()),
             recoveries: 0,
+            turn: None,
             version: Version(3),
         };
         let rows = [

@@ -21,8 +21,9 @@ use crate::cli::{block_on, place, prepare, screen};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::environment::Environment;
 use crate::config::workspace::Workspace;
-use crate::daemon::{self, CAPACITY, Daemon, PATIENCE};
+use crate::daemon::{self, Daemon, PATIENCE};
 use crate::diagnostic::Spanned;
+use crate::engine::Capacity;
 use crate::journal::lock::{LockError, StateLock};
 use crate::journal::sqlite::SqliteStore;
 use crate::server::{self, Limits, Server};
@@ -88,7 +89,8 @@ pub fn run(args: &ServeArgs) -> Result<Exit, Problem> {
     let listeners = server::Options {
         listen: args.listen.or(set(configured.config.server.listen)).unwrap_or(LISTEN),
         hooks: args.hooks.or(set(configured.config.server.hooks)).unwrap_or(HOOKS),
-        hosts: Vec::new(),
+        hosts: configured.config.server.url.iter().filter_map(|url| host(&url.value)).collect(),
+        url: configured.config.server.url.as_ref().map(|url| url.value.to_string()),
         token: environment.secret(place::TOKEN).map(|(token, _)| token),
         limits: Limits::default(),
     };
@@ -104,7 +106,7 @@ pub fn run(args: &ServeArgs) -> Result<Exit, Problem> {
             store: Arc::new(store),
             clock,
             simulator: simulator.as_ref().map(Simulator::base_url),
-            capacity: CAPACITY,
+            capacity: Capacity::default(),
         });
         let exit = live(&workspace, &daemon, listeners).await;
         if let Some(simulator) = simulator {
@@ -112,6 +114,11 @@ pub fn run(args: &ServeArgs) -> Result<Exit, Problem> {
         }
         exit
     })
+}
+
+/// The host of an address.
+fn host(url: &str) -> Option<String> {
+    url.parse::<hyper::Uri>().ok()?.host().map(str::to_owned)
 }
 
 async fn simulate(clock: SharedClock) -> Result<Simulator, Problem> {
@@ -138,6 +145,7 @@ async fn live(workspace: &Workspace, daemon: &Daemon, listeners: server::Options
         hooks: server.hooks_addr,
         started: daemon.clock().now(),
     };
+    daemon.engine().set_admin_url(format!("http://{}", addresses.admin_from_here()));
     let published = addresses.publish(&workspace.state_dir).map_err(|error| not_published(workspace, &error));
     let outcome = match &published {
         Ok(_) => work(workspace, daemon, &addresses, &mut signals).await,

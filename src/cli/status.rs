@@ -75,6 +75,7 @@ fn draw(status: &Json, addresses: &Addresses, now: Timestamp) -> String {
     fact("administration", format!("http://{}", addresses.admin));
     fact("webhooks", format!("http://{}", addresses.hooks));
     fact("runs under way", status["active_runs"].to_string());
+    fact("runs waiting", status["queued_runs"].to_string());
     fact("generation", status["generation"].to_string());
     let workflows = status["workflows"].as_array().map(Vec::as_slice).unwrap_or_default();
     text.push_str(&format!("\n{BOLD}{}{BOLD:#}\n", screen::count(workflows.len(), "workflow")));
@@ -124,6 +125,7 @@ mod tests {
             "readiness": { "state": "ready" },
             "generation": 3,
             "active_runs": 2,
+            "queued_runs": 0,
             "workflows": [
                 { "name": "hello", "file": "workflows/hello.yaml", "digest": "0123456789abcdef", "error": null,
                   "loaded_at": at(0).to_string(), "triggers": [] },
@@ -138,6 +140,7 @@ version         0.1.0
 administration  http://127.0.0.1:7878
 webhooks        http://127.0.0.1:7879
 runs under way  2
+runs waiting    0
 generation      3
 
 2 workflows

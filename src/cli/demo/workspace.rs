@@ -192,7 +192,10 @@ mod tests {
         let mut sources = SourceMap::default();
         let file = sources.add(SourceFile::new("workflows/letters.yaml", text));
         let mut diagnostics = Diagnostics::new();
-        check::check(&sources, file, &crate::registry::kinds(), &[], &mut diagnostics);
+        let kinds = crate::registry::kinds();
+        let prompts = check::Prompts::default();
+        let world = check::World { kinds: &kinds, settings: &[], prompts: &prompts, signatures: None };
+        check::read(&sources, file, &kinds).check(&world, &mut diagnostics);
         render::human(&diagnostics.sorted(), &sources, Style { color: Color::Off, width: 100 })
     }
 

@@ -1,25 +1,29 @@
 //! Which workflow is meant, and what it asks for: found in the files, as they are now.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use crate::check::Input;
+use crate::check::Workflow;
 use crate::cli::problem::Problem;
 use crate::cli::{place, prepare};
 use crate::config::workspace::Workspace;
-use crate::daemon::load;
+use crate::daemon::Configured;
+use crate::daemon::load::{self, Compiled};
 use crate::diagnostic::{Diagnostics, did_you_mean};
 use crate::registry;
-use crate::syntax::sources::SourceKind;
+use crate::syntax::sources::{SourceKind, Sources};
 
 /// A workflow that has no errors.
 pub struct Choice {
     /// Where it lies.
     pub workspace: Workspace,
-    /// Its name.
-    pub name: Arc<str>,
-    /// What it asks for.
-    pub inputs: Vec<Input>,
+    /// What it is.
+    pub workflow: Workflow,
+    /// Every file of the workspace as it is now.
+    pub sources: Sources,
+    /// All workflows, those with errors included.
+    pub compiled: Vec<Compiled>,
+    /// What they are bound with.
+    pub configured: Configured,
 }
 
 /// Finds the workflow of this name, or in this file. Blocking.
@@ -47,7 +51,7 @@ pub fn find(wanted: &str, dir: Option<&Path>, profile: Option<&str>) -> Result<C
         None => *workflow.name == *wanted,
     });
     if let Some((_, workflow)) = found {
-        return Ok(Choice { name: workflow.name.clone(), inputs: workflow.inputs.clone(), workspace });
+        return Ok(Choice { workflow: workflow.clone(), workspace, sources, compiled, configured });
     }
     // A file with errors is known by its path, and else by its stem.
     let files = sources.files(SourceKind::Workflow).chain(sources.unreadable(SourceKind::Workflow));
@@ -57,10 +61,11 @@ pub fn find(wanted: &str, dir: Option<&Path>, profile: Option<&str>) -> Result<C
     });
     match broken {
         Some((file, _)) => {
+            let uses = compiled.iter().find(|one| one.file == file).map_or(&[][..], |one| &one.uses);
             let own = diagnostics
                 .sorted()
                 .into_iter()
-                .filter(|found| found.primary.span.file == file)
+                .filter(|found| found.primary.span.file == file || uses.contains(&found.primary.span.file))
                 .collect::<Vec<_>>();
             prepare::show(&own, sources.map());
             Err(Problem::invalid(format!("`{wanted}` cannot be run, as it has errors")))
@@ -114,8 +119,8 @@ mod tests {
     fn a_workflow_is_found_by_name_and_by_file() {
         let folder = workspace();
         let file = folder.path().join("workflows/a.yaml");
-        assert_eq!(&*find("alpha", Some(folder.path()), None).unwrap().name, "alpha");
-        assert_eq!(&*find(file.to_str().unwrap(), None, None).unwrap().name, "alpha");
+        assert_eq!(&*find("alpha", Some(folder.path()), None).unwrap().workflow.name, "alpha");
+        assert_eq!(&*find(file.to_str().unwrap(), None, None).unwrap().workflow.name, "alpha");
     }
 
     #[test]

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
-use super::{Ending, Order};
+use super::ask::{self, Questions};
+use super::{Ending, Order, skipped};
 use crate::cli::exit::Exit;
 use crate::cli::problem::Problem;
 use crate::cli::progress::Progress;
 use crate::cli::signals::Signals;
-use crate::daemon::{CAPACITY, Daemon, Options, PATIENCE, StartError};
-use crate::engine::{Engine, Ticket};
+use crate::daemon::{Daemon, Options, PATIENCE, PartError, StartError};
+use crate::engine::{Capacity, Engine, Happened, Kept, Ticket};
 use crate::ids::RunId;
 use crate::journal::lock::StateLock;
 use crate::journal::sqlite::SqliteStore;
@@ -43,7 +44,7 @@ pub async fn run(order: &Order, lock: StateLock, signals: &mut Signals) -> Resul
         store: Arc::new(store),
         clock: order.clock.clone(),
         simulator: simulator.as_ref().map(Simulator::base_url),
-        capacity: CAPACITY,
+        capacity: Capacity::default(),
     });
     let ending = match daemon.load().await {
         Ok(_) => follow(&daemon, order, signals).await,
@@ -59,9 +60,14 @@ pub async fn run(order: &Order, lock: StateLock, signals: &mut Signals) -> Resul
 async fn follow(daemon: &Daemon, order: &Order, signals: &mut Signals) -> Result<Ending, Problem> {
     let engine = daemon.engine();
     let mut happenings = engine.watch();
-    let started = daemon.start_run(&order.workflow, order.inputs.clone(), order.event.clone(), None).await;
+    let (inputs, event) = (order.inputs.clone(), order.event.clone());
+    let started = match &order.part {
+        Some(part) => daemon.start_part(&order.workflow, part, inputs, event, None).await,
+        None => daemon.start_run(&order.workflow, inputs, event, None).await,
+    };
     let mut ticket = started.map_err(not_started)?;
     let mut progress = Progress::default();
+    let mut questions = Questions::default();
     let mut stopped = None;
     let mut deadline = std::pin::pin!(async {
         match order.timeout {
@@ -75,12 +81,18 @@ async fn follow(daemon: &Daemon, order: &Order, signals: &mut Signals) -> Result
             // What happened comes before that it ended.
             biased;
             happening = happenings.recv() => match happening {
-                Ok(happening) if happening.run == ticket.run => progress.show(&happening.what),
+                Ok(happening) if happening.run == ticket.run => {
+                    progress.show(&happening.what);
+                    if let Happened::Recorded(entries) = &happening.what {
+                        questions.notice(ticket.run, entries);
+                    }
+                }
                 // Of a run that goes faster than the terminal some lines are lost, nothing else.
                 Ok(_) | Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => break,
             },
             _ = ticket.finished() => break,
+            answer = questions.answer() => ask::give(engine, ticket.run, answer).await,
             exit = signals.end() => match stopped.replace(exit) {
                 Some(_) => exit.at_once(),
                 None => ask_to_end(engine, ticket.run, by(exit)),
@@ -101,7 +113,9 @@ async fn follow(daemon: &Daemon, order: &Order, signals: &mut Signals) -> Result
 
 /// The run as it is kept, which is what counts.
 async fn ticket_end(daemon: &Daemon, ticket: &mut Ticket, stopped: Option<Exit>) -> Result<Ending, Problem> {
-    ticket.accepted().await.map_err(Problem::failed)?;
+    if ticket.accepted().await.map_err(Problem::failed)? == Kept::Skipped {
+        return Err(skipped());
+    }
     let unread = |error: StoreError| Problem::failed(error);
     let state = state(daemon, ticket.run).await?;
     let output = match &state.output {
@@ -139,7 +153,8 @@ fn ask_to_end(engine: &Engine, run: RunId, by: &'static str) {
 
 fn not_started(error: StartError) -> Problem {
     match error {
-        StartError::Refused(_) => Problem::failed(error),
+        StartError::Refused(_) | StartError::Part(PartError::Store(_)) => Problem::failed(error),
+        StartError::Part(_) => Problem::invalid(error),
         StartError::Broken { name, error } => {
             Problem::invalid(format!("the workflow `{name}` cannot be run here:\n{error}"))
         }

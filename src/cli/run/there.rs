@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Ending, Order};
+use super::ask::hint;
+use super::{Ending, Order, skipped};
 use crate::cli::addresses::Addresses;
 use crate::cli::api::{Api, ApiError, Reply};
 use crate::cli::exit::Exit;
@@ -19,6 +20,7 @@ use crate::cli::progress::Progress;
 use crate::cli::screen::{self, DIM};
 use crate::cli::signals::Signals;
 use crate::clock::Timestamp;
+use crate::daemon::Extent;
 use crate::engine::Happened;
 use crate::ids::RunId;
 use crate::journal::sqlite::Reader;
@@ -58,6 +60,16 @@ async fn submit(api: &Api, order: &Order) -> Result<RunId, Problem> {
     if let Some(event) = &order.event {
         body["event"] = event.clone();
     }
+    if let Some(part) = &order.part {
+        let extent = match part.extent {
+            Extent::From => "from",
+            Extent::Only => "only",
+        };
+        body[extent] = part.step.as_str().into();
+        if let Some(using) = &part.using {
+            body["using"] = using.as_str().into();
+        }
+    }
     let reply = api
         .post(&format!("/api/v1/workflows/{}/runs", order.workflow), &body)
         .await
@@ -68,6 +80,9 @@ async fn submit(api: &Api, order: &Order) -> Result<RunId, Problem> {
         }
         _ => Problem::failed(error),
     })?;
+    if accepted["skipped"].is_string() {
+        return Err(skipped());
+    }
     let run = accepted["run"].as_str().and_then(|run| run.parse().ok());
     run.ok_or_else(|| Problem::failed("the daemon answered without the id of a run"))
 }
@@ -93,6 +108,11 @@ impl Following<'_> {
             entries = self.reader.load(self.run).await.map_err(Problem::failed)?.unwrap_or_default();
             if let Some(news) = entries.get(seen..).filter(|news| !news.is_empty()) {
                 progress.show(&Happened::Recorded(news.into()));
+                for entry in news {
+                    if let Entry::WaitBegun { path, awaited, token: Some(_), .. } = entry {
+                        screen::note(&hint(self.run, path, awaited));
+                    }
+                }
             }
             let state = RunState::fold(self.run, &entries).map_err(Problem::failed)?;
             if state.status.is_final() || state.status == RunStatus::NeedsAttention {

@@ -1,11 +1,12 @@
 //! One run for people: where it stands, what it did in which order, what that gave and cost.
 
-use crate::cli::progress::facts;
+use crate::cli::progress::{awaits, facts};
 use crate::cli::screen::{BAD, BOLD, DIM, GOOD, WAIT, count, excerpt, tame};
 use crate::cli::time::{ago, took};
 use crate::clock::{Timestamp, elapsed};
 use crate::ids::StepPath;
 use crate::journal::{Attempt, RunState, RunStatus, StepState, StepStatus};
+use crate::money::Money;
 use crate::value::{Json, Value};
 
 /// The longest excerpt of a value, in characters.
@@ -26,6 +27,9 @@ pub fn draw(state: &RunState, now: Timestamp) -> String {
     let mut fact = |name: &str, value: &str| text.push_str(&format!("{DIM}{name:<9}{DIM:#} {value}\n"));
     fact("run", &state.run.to_string());
     fact("trigger", &excerpt(&state.trigger.to_string(), 60));
+    if let Some(parent) = &state.parent {
+        fact("called by", &format!("{} at {}", parent.run, excerpt(parent.step.as_str(), 80)));
+    }
     fact("accepted", &format!("{} ({})", state.accepted, ago(now, state.accepted)));
     if let Some(ended) = state.ended {
         fact("took", &took(elapsed(state.accepted, ended)));
@@ -35,9 +39,15 @@ pub fn draw(state: &RunState, now: Timestamp) -> String {
         fact("tokens", &format!("{} in, {} out", usage.input_tokens, usage.output_tokens));
         fact("cost", &state.cost.to_string());
     }
+    if state.calls_cost.amount > Money::ZERO {
+        fact("in all", &format!("{} with the runs it called", state.cost_with_calls()));
+    }
     let recoveries = usize::try_from(state.recoveries).unwrap_or(usize::MAX);
     if recoveries > 0 {
         fact("taken up", &format!("{}, after a restart", count(recoveries, "time")));
+    }
+    if let Some(only) = &state.only {
+        fact("only", &excerpt(only.as_str(), 80));
     }
     fact("inputs", &shown(&state.inputs));
     if let Some(cancel) = &state.cancel {
@@ -81,16 +91,25 @@ fn push_step(text: &mut String, path: &StepPath, step: &StepState) {
     }
     let last = step.attempts.last();
     let took = last.and_then(|last| Some(took(elapsed(last.started, last.ended?))));
-    let facts = step.model.as_ref().map(facts);
+    let facts = match step.reused {
+        Some(run) => Some(format!("reused from {run}")),
+        None => step.model.as_ref().map(facts),
+    };
     for part in took.iter().chain(&facts) {
         line.push_str(&format!("  {DIM}{part}{DIM:#}"));
     }
     text.push_str(&format!("{line}\n"));
+    if let Some(child) = step.child {
+        text.push_str(&format!("      {DIM}run {child}{DIM:#}\n"));
+    }
     for attempt in &step.attempts {
         push_failure(text, attempt);
     }
     if let Some(due) = step.retry_due {
         text.push_str(&format!("      {DIM}next attempt at {due}{DIM:#}\n"));
+    }
+    if let Some(wait) = step.wait.as_ref().filter(|_| step.status == StepStatus::Waiting) {
+        text.push_str(&format!("      {}\n", awaits(&wait.awaited, wait.due)));
     }
     // A skipped step's output is null, and says nothing.
     let is_null = |output: &&Value| matches!(output, Value::Inline(json) if json.is_null());
@@ -162,6 +181,8 @@ mod tests {
                 event: inline(json!(null)),
                 inputs: inline(json!({ "ticket": "down" })),
                 vars: None,
+                turn: None,
+                parent: None,
                 at: at(0),
             },
             Entry::StepFinished {
