@@ -6,7 +6,8 @@ use crate::bed::Bed;
 
 /// The diagnostics of a workspace with this one workflow, as (code, line, column, help).
 fn findings(workflow: &str) -> Vec<(String, u64, u64, String)> {
-    let bed = Bed::of(&[("workflows/w.yaml", workflow)]);
+    // The key is nobody's: it only has to be there.
+    let bed = Bed::of(&[("workflows/w.yaml", workflow), (".env", "MAMMOUTH_API_KEY=none\n")]);
     let ran = bed.howdah(&["check", "--json"]);
     let found = ran.json()["diagnostics"].as_array().unwrap().clone();
     let errors = found.iter().any(|one| one["severity"] == "error");
@@ -47,10 +48,32 @@ fn a_right_workflow_is_clean() {
         "inputs: { ticket: string, language: { type: string, default: fr } }\n\
          on:\n  webhook: { path: /t, auth: none, with: { ticket: \"{{event.body.text}}\" } }\n\
          steps:\n\
-         \x20 - id: label\n    chat: { model: gpt-4.1-mini, prompt: \"{{inputs.ticket}}\", schema: { queue: string } }\n\
+         \x20 - id: label\n    chat: { model: gpt-4.1-mini, prompt: \"{{inputs.language}} {{inputs.ticket}}\", schema: { queue: string } }\n\
          \x20 - if: steps.label.output.queue == 'x'\n    fail: \"no {{steps.label.output.queue}}\"\n\
          output: { queue: \"{{steps.label.output.queue}}\" }\n",
     );
+}
+
+#[test]
+fn an_input_may_have_its_form_in_its_name() {
+    clean(
+        r#"
+inputs:
+  tags(array, of the page): string
+  lang(enum): [fr, en]
+  note?: string
+  "person?(object, who)": { name: string }
+steps:
+  - set: { x: "{{join inputs.tags ','}} {{inputs.lang}} {{inputs.note}} {{#if inputs.person}}{{inputs.person.name}}{{/if}}" }
+"#,
+    );
+    let reads =
+        |input: &str| format!("inputs:\n  {input}\nsteps:\n  - set: {{ x: \"{{{{inputs.tags}}}}\" }}\n");
+    finds(&reads("tags(array: string"), "bad-schema", 2, 3, "tags(array): string");
+    finds(&reads("tags(list): string"), "bad-schema", 2, 3, "tags(array): string");
+    finds(&reads("tags(array): strin"), "bad-schema", 2, 16, "");
+    finds(&reads("tags(object): { a: string, b: strin }"), "bad-schema", 2, 33, "");
+    finds(&reads("tags?: string\n  tags(array): string"), "bad-id", 3, 3, "another name");
 }
 
 #[test]
@@ -87,7 +110,7 @@ fn names_that_do_not_exist_are_found_in_both_languages() {
         "steps.one.output",
     );
     finds("steps:\n  - set: { a: \"{{event.body}}\" }\n", "unknown-name", 2, 16, "on:");
-    finds("steps:\n  - set: { a: \"{{uper 'x'}}\" }\n", "unknown_function", 2, 16, "upper");
+    finds("steps:\n  - set: { a: \"{{uper 'x'}}\" }\n", "unknown-function", 2, 16, "upper");
 }
 
 #[test]
@@ -100,7 +123,7 @@ fn a_step_that_comes_later_cannot_be_read() {
         "needs: [two]",
     );
     clean(
-        "steps:\n  - id: one\n    needs: [two]\n    set: { b: \"{{steps.two.output.a}}\" }\n  - id: two\n    set: { a: 1 }\n",
+        "steps:\n  - id: one\n    needs: [two]\n    fail: \"{{steps.two.output.a}}\"\n  - id: two\n    set: { a: 1 }\n",
     );
     finds(
         "steps:\n  - id: one\n    needs: []\n    set: { a: 1 }\n  - set: { b: \"{{steps.one.output.a}}\" }\n",
@@ -125,7 +148,7 @@ fn keys_and_types_are_held_to_the_declaration() {
     finds("steps:\n  - chat: { prompt: hi }\n", "missing-key", 2, 5, "defaults");
     finds("steps:\n  - write: { path: a }\n", "missing-key", 2, 5, "content");
     finds("steps:\n  - chat: { model: gpt-5, prompt: hi, temperature: hot }\n", "wrong-type", 2, 52, "");
-    finds("steps:\n  - chat: { model: gpt-5, prompt: hi, temperature: 3 }\n", "wrong-type", 2, 52, "");
+    finds("steps:\n  - chat: { model: gpt-5, prompt: hi, temperature: 3 }\n", "out-of-range", 2, 52, "");
     finds("steps:\n  - http: { get: http://x/, parse: jsn }\n", "unknown-word", 2, 36, "json");
     finds("steps:\n  - set: { a: 1 }\n    wiat: 1\n", "unknown-key", 3, 5, "");
     finds("steps:\n  - set: { a: 1 }\n    timeout: 5\n", "wrong-type", 3, 14, "duration");
@@ -307,6 +330,7 @@ fn aliases_lead_to_their_models_however_long_the_way() {
     let bed = Bed::of(&[
         ("howdah.yaml", &format!("models:\n{aliases}  a20: gpt-4.1-mini\n")),
         ("workflows/w.yaml", "steps:\n  - chat: { model: a0, prompt: hi }\n"),
+        (".env", "MAMMOUTH_API_KEY=none\n"),
     ]);
     let found = bed.howdah(&["check", "--json"]).exits(0).json()["diagnostics"].clone();
     assert_eq!(found, serde_json::json!([]));
@@ -413,7 +437,7 @@ fn a_setting_that_nothing_heeds_is_told() {
         ("workflows/w.yaml", "steps: [{ set: { a: 1 } }]\n"),
         (
             "howdah.yaml",
-            "timezone: Europe/Paris\nproviders:\n  local: { base_url: http://127.0.0.1:1/v1, limits: { concurrency: 2 } }\nhistory: { keep: 30d }\n",
+            "exec: { allow: [/bin/true] }\nproviders:\n  local: { base_url: http://127.0.0.1:1/v1, limits: { concurrency: 2 } }\nhistory: { keep: 30d }\n",
         ),
     ]);
     let found = bed.howdah(&["check", "--json"]).exits(0).json();
@@ -451,5 +475,27 @@ fn a_word_where_a_map_may_stand_is_told_both() {
         1,
         34,
         "`bearer`",
+    );
+}
+
+#[test]
+fn a_credential_in_a_file_is_a_warning_that_does_not_tell_it() {
+    let workflow = "steps:\n  - http: { get: \"https://example.org\", auth: { bearer: abc123def456 } }\n";
+    finds(workflow, "literal-credential", 2, 57, "secrets.NAME");
+    let bed = Bed::of(&[
+        ("workflows/w.yaml", "steps:\n  - set: { a: 1 }\n"),
+        ("howdah.yaml", "providers:\n  x: { base_url: https://x.example/v1, api_key: abcdef123456 }\n"),
+    ]);
+    let ran = bed.howdah(&["check"]).exits(0);
+    assert!(ran.stdout.contains("warning[literal-credential]"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_step_that_never_runs_is_a_warning() {
+    finds("steps:\n  - fail: no\n  - set: { a: 1 }\n", "unreachable-step", 3, 5, "`if`");
+    finds("steps:\n  - if: false\n    set: { a: 1 }\n", "unreachable-step", 2, 9, "take the step out");
+    clean("steps:\n  - fail: no\n    if: run.id == 'x'\n  - set: { a: 1 }\n");
+    clean(
+        "steps:\n  - id: one\n    write: { path: x, content: y }\n  - fail: no\n  - needs: [one]\n    write: { path: x, content: y }\n",
     );
 }

@@ -30,7 +30,9 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-const SECRETS: &str = "TICKETS_TOKEN=a-token-for-tickets\nPAGER_URL=http://127.0.0.1:9/pager\n";
+/// The key is nobody's: models are simulated.
+const SECRETS: &str =
+    "TICKETS_TOKEN=a-token-for-tickets\nPAGER_URL=http://127.0.0.1:9/pager\nMAMMOUTH_API_KEY=none\n";
 
 #[test]
 fn all_of_them_check_clean() {
@@ -52,6 +54,14 @@ fn all_of_them_check_clean() {
             );
         }
     }
+}
+
+#[test]
+fn their_tests_pass_without_a_key_and_without_secrets() {
+    let bed = examples("");
+    let ran = bed.howdah(&["test"]).exits(0);
+    assert!(ran.stdout.contains("test triage: an urgent outage pages somebody ... ok"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("test summarise-inbox: ") && !bed.has("out"), "{}", ran.stdout);
 }
 
 #[test]
@@ -83,6 +93,10 @@ fn each_runs_by_hand() {
     let notes = bed.howdah(&notes).exits(0).json();
     assert_eq!(notes["status"], "succeeded");
 
+    let letter = bed.howdah(&["run", "answer-letter", "-i", &format!("letter={letter}"), "--simulate"]);
+    let answer = letter.exits(0).json();
+    assert!(bed.read(answer["path"].as_str().unwrap()).starts_with("# "), "{answer}");
+
     let ticket = ["run", "triage", "-i", "ticket=I was charged twice: billing", "--simulate"];
     let label = bed.howdah(&ticket).exits(0).json();
     assert_eq!(label["queue"], "billing");
@@ -101,6 +115,22 @@ async fn their_triggers_start_them() {
     send(request.try_clone().unwrap()).await.is(401);
     let label: Json = send(request.bearer_auth("a-token-for-tickets")).await.is(200).json();
     assert_eq!(label["queue"], "outage");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_waits_for_a_person() {
+    let bed = examples(SECRETS);
+    let served = bed.spawn(&["--simulate"]);
+    served.wait_ready().await;
+    let inputs = json!({ "inputs": { "facts": "We open on Monday" } });
+    let run = served.post("/api/v1/workflows/press-release/runs", &inputs).await.is(202).json();
+    let run = run["run"].as_str().unwrap().to_owned();
+    served.wait_run(&run, &["waiting"]).await;
+    bed.howdah(&["approve", &run, "--field", "title=We open", "--by", "Ada"]).exits(0);
+    let seen = served.wait_run(&run, &["succeeded"]).await;
+    assert_eq!(seen["output"], json!({ "approved": true }));
+    let filed = bed.read("out/press/we-open.md");
+    assert!(filed.starts_with("---\nnumber: 1\ntitle: We open\napproved_by: Ada\n---\n"), "{filed}");
 }
 
 #[test]
@@ -134,6 +164,8 @@ fn a_new_workspace_works_at_once() {
     let ran = bed.howdah(&["init", "mine"]).exits(0);
     assert!(ran.stdout.contains("howdah serve"), "{}", ran.stdout);
     bed.howdah(&["check", "mine"]).exits(0);
+    let tests = bed.howdah(&["test", "--dir", "mine"]).exits(0);
+    assert!(tests.stdout.contains("... ok"), "{}", tests.stdout);
     let hello = bed.howdah(&["run", "hello", "-i", "name=Ada", "--simulate", "--dir", "mine"]).exits(0);
     assert!(hello.stdout.contains("Ada"), "{}", hello.stdout);
     let before = bed.read("mine/workflows/hello.yaml");

@@ -24,7 +24,7 @@ fn types_survive_a_single_template_and_become_text_in_a_longer_one() {
 fn a_condition_skips_and_a_skipped_step_is_null() {
     let seen = output(
         "  - id: a\n    if: 1 > 2\n    set: { x: 1 }\n  - id: b\n    steps:\n      - id: c\n        set: { x: 2 }\n    if: 1 > 2\n    else:\n      - id: d\n        set: { x: 3 }",
-        "{ a: \"{{default steps.a.output 'none'}}\", status: \"{{steps.a.status}}\", d: \"{{steps.d.output.x}}\", b: \"{{steps.b.output.x}}\" }",
+        "{ a: \"{{default steps.a.output 'none'}}\", status: \"{{steps.a.status}}\", d: \"{{default steps.d.output.x 0}}\", b: \"{{steps.b.output.x}}\" }",
     );
     assert_eq!(seen, json!({ "a": "none", "status": "skipped", "d": 3, "b": 3 }));
 }

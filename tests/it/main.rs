@@ -1,16 +1,41 @@
 //! The promises to the user, each tried through the front door.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod actions;
+mod allow;
 mod bed;
+mod budget;
 mod check;
+mod children;
+mod concurrency;
+mod control_flow;
+mod corpus;
+mod deadline;
+mod dotprompt;
 mod durable;
 mod examples;
+mod explain;
 mod files;
 mod flow;
+mod fmt;
+mod generated;
+mod graph;
 mod models;
+mod once;
+mod plan;
+mod prompts;
+mod rehearse;
 mod reload;
+mod reports;
 mod resume;
+mod reuse;
 mod run;
 mod serve;
+mod state;
 mod storage;
 mod tidy;
+mod together;
+mod trial;
+mod types;
+mod waits;
+mod wrong;
