@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use howdah::clock::SystemClock;
 use howdah::ids::RunId;
-use howdah::journal::entry::{Entry, decode, encode};
+use howdah::journal::entry::Entry;
+use howdah::journal::form::{decode, encode};
 use howdah::journal::lock::StateLock;
 use howdah::journal::sqlite::SqliteStore;
 use howdah::journal::state::RunState;

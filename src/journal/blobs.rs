@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::ids::Digest;
-use crate::journal::entry::DEPTH_LIMIT;
+use crate::journal::form::DEPTH_LIMIT;
 use crate::journal::store::StoreError;
 use crate::value::{INLINE_LIMIT, Json, SharedJson, VALUE_LIMIT, Value, fits_depth};
 

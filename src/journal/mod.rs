@@ -1,6 +1,6 @@
 //! The journal: what happened, kept so that nothing acknowledged is lost.
 //!
-//! A run is its [entries](entry); its [state] is their fold; its [row] in the index is made
+//! A run is its [entries](entry), which are kept in a [form] of their own; its [state] is their fold; its [row] in the index is made
 //! from the state. A [store] keeps entries and rows, and beside them what must be written in the
 //! same transaction: the identities of events, the ledger of files, bundles, the [values](variables)
 //! that outlive runs. There are two stores
@@ -14,6 +14,7 @@
 
 pub mod blobs;
 pub mod entry;
+pub mod form;
 pub mod items;
 pub mod lock;
 pub mod memory;

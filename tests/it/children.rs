@@ -325,8 +325,8 @@ async fn a_child_that_was_called_and_never_accepted_is_submitted_under_its_id() 
     assert_eq!((child_of(&seen, "c"), rows[0]["id"].as_str().unwrap()), (before.clone(), before.as_str()));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_child_in_doubt_holds_its_caller_until_somebody_decides() {
+/// A caller that needs attention, as the step of its child was under way in a crash.
+async fn in_doubt() -> (Bed, Served, String) {
     let receiver = Receiver::start().await;
     receiver.hold();
     let child = format!("steps:\n  - id: pay\n    http: {{ post: \"{}\", json: 1 }}\n", receiver.url);
@@ -336,6 +336,13 @@ async fn a_child_in_doubt_holds_its_caller_until_somebody_decides() {
     receiver.wait(1).await;
     daemon.kill();
     let daemon = bed.serve().await;
+    daemon.wait_run(&run, &["needs_attention"]).await;
+    (bed, daemon, run)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_child_in_doubt_holds_its_caller_until_somebody_decides() {
+    let (bed, daemon, run) = in_doubt().await;
     let seen = daemon.wait_run(&run, &["needs_attention"]).await;
     let child = child_of(&seen, "c");
     let message = seen["error"]["message"].as_str().unwrap();
@@ -357,16 +364,7 @@ async fn a_child_in_doubt_holds_its_caller_until_somebody_decides() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_caller_that_stands_still_takes_its_child_along_when_it_is_cancelled() {
-    let receiver = Receiver::start().await;
-    receiver.hold();
-    let child = format!("steps:\n  - id: pay\n    http: {{ post: \"{}\", json: 1 }}\n", receiver.url);
-    let bed = Bed::of(&[("workflows/w.yaml", PARENT), ("workflows/child.yaml", &child)]);
-    let daemon = bed.serve().await;
-    let run = start(&daemon).await;
-    receiver.wait(1).await;
-    daemon.kill();
-    let daemon = bed.serve().await;
-    daemon.wait_run(&run, &["needs_attention"]).await;
+    let (_bed, daemon, run) = in_doubt().await;
     cancel(&daemon, &run).await;
     daemon.wait_run(&run, &["cancelled"]).await;
     daemon.wait_runs("child", "cancelled", 1).await;

@@ -8,7 +8,8 @@ use rusqlite::{CachedStatement, Connection, ErrorCode, OptionalExtension as _, p
 use crate::clock::Timestamp;
 use crate::event::SeenFile;
 use crate::ids::{Digest, RunId};
-use crate::journal::entry::{Entry, Stop, decode, encode};
+use crate::journal::entry::{Entry, Stop};
+use crate::journal::form::{decode, encode};
 use crate::journal::items::Item;
 use crate::journal::row::RunRow;
 use crate::journal::sqlite::{OpenError, variables};

@@ -10,16 +10,16 @@ use cel::common::ast::{
 };
 use regex::RegexBuilder;
 
-use crate::diagnostic::{nearest, quoted};
+use crate::diagnostic::quoted;
 use crate::template::TemplateError;
-use crate::template::functions::{self, Body, FUNCTIONS, STANDARD};
+use crate::template::functions::{self, Body, STANDARD};
 use crate::template::reference::{Need, Reference, Segment, path_text};
-use crate::template::term::{
-    Arithmetic, Comparison, Comprehension, ComprehensionKind, Logic, Op, Path, Root, TERM_DEPTH, Term,
-};
+use crate::template::term::{Arithmetic, Comparison, Comprehension, Logic, Op, Path, Root, TERM_DEPTH, Term};
 use crate::value::Json;
 
 use super::guard::{limit, syntax};
+use super::pattern::{path, read_macro};
+use super::unknown::unknown_function;
 
 /// How deep comprehensions may nest.
 const COMPREHENSION_DEPTH: usize = 2;
@@ -408,113 +408,5 @@ impl Lowering<'_> {
         };
         source.push(Segment::Each);
         Some(source)
-    }
-}
-
-/// A path of fixed parts: its root, the parts after it, and the root's node.
-fn path(node: &IdedExpr) -> Option<(&str, Vec<Segment>, u64)> {
-    let mut segments = Vec::new();
-    let mut node = node;
-    loop {
-        node = match &node.expr {
-            Node::Ident(root) => {
-                segments.reverse();
-                // A leading dot is CEL's way to name a root inside a comprehension.
-                return Some((root.trim_start_matches('.'), segments, node.id));
-            }
-            Node::Select(select) if !select.test => {
-                segments.push(Segment::Key(select.field.as_str().into()));
-                &select.operand
-            }
-            Node::Call(call) if call.func_name == operators::INDEX => {
-                let [holder, key] = call.args.as_slice() else { return None };
-                let Node::Literal(key) = &key.expr else { return None };
-                segments.push(match key {
-                    LiteralValue::String(key) => Segment::Key(key.inner().into()),
-                    LiteralValue::Int(index) => Segment::Index(usize::try_from(*index.inner()).ok()?),
-                    _ => return None,
-                });
-                holder
-            }
-            _ => return None,
-        };
-    }
-}
-
-/// What a macro's expansion goes over: the kind, the filter, and the condition or the item.
-fn read_macro(node: &ComprehensionExpr) -> Option<(ComprehensionKind, Option<&IdedExpr>, &IdedExpr)> {
-    let call = |node: &'_ IdedExpr, name: &str| -> bool {
-        matches!(&node.expr, Node::Call(call) if call.func_name == name)
-    };
-    let arguments = |node: &'_ IdedExpr| match &node.expr {
-        Node::Call(call) => Some(call.args.len()),
-        _ => None,
-    };
-    let step = &node.loop_step;
-    let argument = |at: usize| match &step.expr {
-        Node::Call(call) => call.args.get(at),
-        _ => None,
-    };
-    match &node.accu_init.expr {
-        _ if node.iter_var2.is_some() => None,
-        Node::Literal(LiteralValue::Boolean(_)) if call(step, operators::LOGICAL_OR) => {
-            Some((ComprehensionKind::Any, None, argument(1)?))
-        }
-        Node::Literal(LiteralValue::Boolean(_)) if call(step, operators::LOGICAL_AND) => {
-            Some((ComprehensionKind::All, None, argument(1)?))
-        }
-        Node::Literal(LiteralValue::Int(_)) if arguments(step) == Some(3) => {
-            Some((ComprehensionKind::ExactlyOne, None, argument(0)?))
-        }
-        Node::List(_) if call(step, operators::CONDITIONAL) => {
-            Some((ComprehensionKind::Collect, Some(argument(0)?), collected(argument(1)?)?))
-        }
-        Node::List(_) => Some((ComprehensionKind::Collect, None, collected(step)?)),
-        _ => None,
-    }
-}
-
-/// The `x` of `accumulator + [x]`.
-fn collected(step: &IdedExpr) -> Option<&IdedExpr> {
-    match &step.expr {
-        Node::Call(call) if call.func_name == operators::ADD => match &call.args.get(1)?.expr {
-            Node::List(list) => list.elements.first(),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-/// The functions of CEL's timestamps, which there are none of here.
-const DATE_PARTS: &[&str] = &[
-    "getFullYear",
-    "getMonth",
-    "getDate",
-    "getDayOfMonth",
-    "getDayOfWeek",
-    "getDayOfYear",
-    "getHours",
-    "getMinutes",
-    "getSeconds",
-    "getMilliseconds",
-];
-
-fn unknown_function(name: &str, range: Range<usize>) -> TemplateError {
-    let error = TemplateError::new("unknown-function", range, format!("there is no function `{name}`"));
-    let own = ["has", "matches", "map", "filter", "all", "exists_one"];
-    let known = FUNCTIONS.iter().chain(STANDARD).map(|function| function.name).chain(own);
-    match nearest(name, known) {
-        Some(near) if near != name => error.with_help(format!("did you mean `{near}`?")),
-        Some(_) => error.with_help(format!("`{name}` takes a list first, as in `list.{name}(x, …)`")),
-        None if DATE_PARTS.contains(&name) => {
-            error.with_help("a part of a time is taken as text, as in `date(x, '%Y')`, which gives the year")
-        }
-        None if name == "type" => error.with_help(
-            "types are known before a run; ask whether a value is there, as in `exists(item.error)`",
-        ),
-        None if name == "timestamp" => {
-            error.with_help("times are RFC 3339 text in UTC, which compares as it is")
-        }
-        None => error.with_help("`howdah functions` lists them all"),
     }
 }

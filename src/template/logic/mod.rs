@@ -9,6 +9,8 @@
 
 mod guard;
 mod lower;
+mod pattern;
+mod unknown;
 
 use std::ops::Range;
 
